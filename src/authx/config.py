@@ -1,0 +1,415 @@
+"""Every setting: its type, its default, what it governs, and which combinations cannot work."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from authx.exceptions import BadConfigurationError
+from authx.types import AlgorithmType, HTTPMethods, SameSitePolicy, TokenLocation, TokenLocations
+
+__all__ = ["AuthXConfig"]
+
+_SYMMETRIC: Final = frozenset({"HS256", "HS384", "HS512"})
+_ASYMMETRIC: Final = frozenset(
+    {"ES256", "ES256K", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "EdDSA"}
+)
+_MAX_GRACE: Final = timedelta(minutes=5)
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_ATTRIBUTE: Final = re.compile(r"[\x20-\x3a\x3c-\x7e]*")
+_SECRETS: Final = frozenset({"JWT_SECRET_KEY", "JWT_PRIVATE_KEY", "JWT_PREVIOUS_SECRET_KEY", "JWT_STORE_URL"})
+_RESERVED_CLAIMS: Final = frozenset(
+    {
+        "jti",
+        "type",
+        "iat",
+        "exp",
+        "nbf",
+        "iss",
+        "aud",
+        "csrf",
+        "scopes",
+        "fresh",
+        "login_type",
+        "sid",
+        "gen",
+        "cnf",
+    }
+)
+
+
+def _duration(value: object) -> object:
+    """Let the environment spell a duration as plain seconds and no duration as `null` or `none`."""
+    if isinstance(value, str):
+        text = value.strip().lower()
+        if text in ("null", "none"):
+            return None
+        if re.fullmatch(r"[+-]?\d+(\.\d+)?", text):
+            return float(text)
+    return value
+
+
+def _text_or_json_list(value: object) -> object:
+    """Let the environment spell one name as plain text and several as a JSON array."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        from pydantic_core import from_json  # noqa: PLC0415 - only where such a text is given
+
+        return from_json(value)
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+OptionalDuration = Annotated[timedelta | None, BeforeValidator(_duration)]
+Names = Annotated[str | Sequence[str] | None, NoDecode, BeforeValidator(_text_or_json_list)]
+
+
+class AuthXConfig(BaseSettings):
+    """Settings of one `AuthX` instance, from keyword arguments, then the environment, then defaults.
+
+    An environment variable has the field's own name. Sequences are JSON there; durations are seconds,
+    ISO 8601 (`PT15M`) or clock form (`00:15:00`). Fields may be assigned later; what is derived from
+    them is made again at the next use.
+
+    Raises:
+        pydantic.ValidationError: A value is of a wrong type, or a keyword is unknown.
+        BadConfigurationError: The values contradict each other; the message says what to do.
+    """
+
+    model_config = SettingsConfigDict(
+        extra="forbid", case_sensitive=False, hide_input_in_errors=True, env_file=None, validate_default=False
+    )
+
+    # Keys, algorithm, lifetime
+    JWT_ALGORITHM: AlgorithmType = Field(
+        default="HS256", description="Algorithm that signs; tokens of it are always accepted."
+    )
+    JWT_SECRET_KEY: str | None = Field(default=None, description="Secret of HS256, HS384 and HS512.")
+    JWT_PRIVATE_KEY: str | None = Field(
+        default=None, description="PEM private key that signs with an asymmetric algorithm."
+    )
+    JWT_PUBLIC_KEY: str | None = Field(
+        default=None, description="PEM public key that verifies; derived from the private key if absent."
+    )
+    JWT_PREVIOUS_SECRET_KEY: str | None = Field(
+        default=None, description="Former secret: its tokens are still accepted."
+    )
+    JWT_PREVIOUS_PUBLIC_KEY: str | None = Field(
+        default=None, description="Former public key: its tokens are still accepted."
+    )
+    JWT_ACCESS_TOKEN_EXPIRES: OptionalDuration = Field(
+        default=timedelta(minutes=15), description="Lifetime of access tokens; None: no exp."
+    )
+    JWT_REFRESH_TOKEN_EXPIRES: OptionalDuration = Field(
+        default=timedelta(days=20), description="Lifetime of refresh tokens; None: no exp."
+    )
+    JWT_DECODE_ALGORITHMS: Sequence[AlgorithmType] = Field(
+        default=["HS256"],
+        description="Algorithms accepted besides JWT_ALGORITHM, where set and where a key of theirs is configured.",
+    )
+    JWT_DECODE_AUDIENCE: Names = Field(default=None, description="Expected aud: one name or several.")
+    JWT_DECODE_ISSUER: str | None = Field(default=None, description="Expected iss.")
+    JWT_DECODE_LEEWAY: int | None = Field(
+        default=0, description="Seconds by which exp may be past; nbf and iat may be ahead by this or 10 s."
+    )
+    JWT_ENCODE_AUDIENCE: Names = Field(default=None, description="aud of new tokens.")
+    JWT_ENCODE_ISSUER: str | None = Field(default=None, description="iss of new tokens.")
+    JWT_ENCODE_NBF: bool = Field(default=True, description="Whether new tokens carry nbf, equal to iat.")
+    JWT_IDENTITY_CLAIM: str = Field(
+        default="sub", description="Claim that holds the subject; another than sub is written beside it."
+    )
+    JWT_ERROR_MESSAGE_KEY: str = Field(
+        default="msg", description="Key of the message in error bodies, where set; message otherwise."
+    )
+    JWT_ERROR_STATUS: Literal["rfc", "authx"] = Field(
+        default="rfc", description="Statuses and bodies of errors: the standards', or AuthX 1.7's."
+    )
+    JWT_REALM: str = Field(default="authx", description="realm of every WWW-Authenticate challenge.")
+
+    # Where tokens travel
+    JWT_TOKEN_LOCATION: TokenLocations = Field(
+        default=["headers"], description="Where tokens are looked for, in this order."
+    )
+    JWT_REFRESH_TOKEN_LOCATION: Sequence[TokenLocation] | None = Field(
+        default=None, description="Where refresh tokens are looked for; None: as JWT_TOKEN_LOCATION."
+    )
+    JWT_HEADER_NAME: str = Field(default="Authorization", description="Header that carries the token.")
+    JWT_HEADER_TYPE: str = Field(
+        default="Bearer", description="Scheme before the token in the header; empty: none."
+    )
+    JWT_QUERY_STRING_NAME: str = Field(default="token", description="Query parameter that carries the token.")
+    JWT_JSON_KEY: str = Field(default="access_token", description="Body key of access tokens.")
+    JWT_REFRESH_JSON_KEY: str = Field(default="refresh_token", description="Body key of refresh tokens.")
+    JWT_MAX_TOKEN_BYTES: int = Field(default=8192, ge=256, description="Longest token looked at, in bytes.")
+    JWT_TOKEN_CACHE_SIZE: int = Field(
+        default=1024, ge=0, description="Verified tokens remembered per process; 0: none."
+    )
+
+    # Cookies
+    JWT_ACCESS_COOKIE_NAME: str = Field(
+        default="access_token_cookie", description="Name of the access cookie."
+    )
+    JWT_ACCESS_COOKIE_PATH: str = Field(default="/", description="Path of the access cookie.")
+    JWT_REFRESH_COOKIE_NAME: str = Field(
+        default="refresh_token_cookie", description="Name of the refresh cookie."
+    )
+    JWT_REFRESH_COOKIE_PATH: str = Field(default="/", description="Path of the refresh cookie.")
+    JWT_COOKIE_DOMAIN: str | None = Field(default=None, description="Domain of all cookies; None: this host.")
+    JWT_COOKIE_MAX_AGE: int | None = Field(
+        default=None, description="Max-Age of all cookies in seconds; None: see JWT_SESSION_COOKIE."
+    )
+    JWT_COOKIE_SAMESITE: SameSitePolicy | None = Field(
+        default="lax", description="SameSite of all cookies; None: no such attribute."
+    )
+    JWT_COOKIE_SECURE: bool | Literal["auto"] = Field(
+        default=True, description="Secure of all cookies; auto: as the request's scheme is."
+    )
+    JWT_COOKIE_HTTP_ONLY: bool = Field(default=True, description="HttpOnly of the two token cookies.")
+    JWT_SESSION_COOKIE: bool = Field(
+        default=True, description="Whether cookies end with the browser; False: with their token."
+    )
+
+    # CSRF
+    JWT_COOKIE_CSRF_PROTECT: bool = Field(
+        default=True, description="Whether cookies need a CSRF value on unsafe methods."
+    )
+    JWT_CSRF_IN_COOKIES: bool = Field(default=True, description="Whether the CSRF value is set as a cookie.")
+    JWT_CSRF_METHODS: HTTPMethods = Field(
+        default=["POST", "PUT", "PATCH", "DELETE"], description="Methods that need a CSRF value."
+    )
+    JWT_CSRF_CHECK_FORM: bool = Field(default=False, description="Whether form fields may carry it too.")
+    JWT_CSRF_TRUSTED_ORIGINS: Sequence[str] = Field(
+        default=[], description="Exact origins besides the own one; empty: origins are not checked."
+    )
+    JWT_ACCESS_CSRF_COOKIE_NAME: str = Field(
+        default="csrf_access_token", description="Name of the access CSRF cookie."
+    )
+    JWT_REFRESH_CSRF_COOKIE_NAME: str = Field(
+        default="csrf_refresh_token", description="Name of the refresh CSRF cookie."
+    )
+    JWT_ACCESS_CSRF_COOKIE_PATH: str = Field(default="/", description="Path of the access CSRF cookie.")
+    JWT_REFRESH_CSRF_COOKIE_PATH: str = Field(default="/", description="Path of the refresh CSRF cookie.")
+    JWT_ACCESS_CSRF_HEADER_NAME: str = Field(
+        default="X-CSRF-TOKEN", description="Header with the access CSRF value."
+    )
+    JWT_REFRESH_CSRF_HEADER_NAME: str = Field(
+        default="X-CSRF-TOKEN", description="Header with the refresh CSRF value."
+    )
+    JWT_ACCESS_CSRF_FIELD_NAME: str = Field(
+        default="csrf_token", description="Form field with the access CSRF value."
+    )
+    JWT_REFRESH_CSRF_FIELD_NAME: str = Field(
+        default="csrf_token", description="Form field with the refresh CSRF value."
+    )
+
+    # Sessions
+    JWT_SESSION_TRACKING: bool = Field(
+        default=False, description="Accepted for AuthX applications; a store tracks sessions by itself."
+    )
+    JWT_SESSION_UPDATE_LAST_ACTIVE: bool = Field(
+        default=True, description="Accepted for AuthX applications; each refresh updates it by itself."
+    )
+
+    # Implicit refresh
+    JWT_IMPLICIT_REFRESH_ROUTE_EXCLUDE: list[str] = Field(
+        default=[], description="Exact paths that never renew a cookie."
+    )
+    JWT_IMPLICIT_REFRESH_ROUTE_INCLUDE: list[str] = Field(
+        default=[], description="Exact paths that renew it whatever the method."
+    )
+    JWT_IMPLICIT_REFRESH_METHOD_EXCLUDE: HTTPMethods = Field(
+        default=[], description="Methods that never renew it."
+    )
+    JWT_IMPLICIT_REFRESH_METHOD_INCLUDE: HTTPMethods = Field(
+        default=[], description="Methods that renew it; empty: all."
+    )
+    JWT_IMPLICIT_REFRESH_DELTATIME: Duration = Field(
+        default=timedelta(minutes=10), description="Remaining life below which it is renewed."
+    )
+
+    @model_validator(mode="after")
+    def _refuse_contradictions(self) -> Self:
+        self.check()
+        return self
+
+    def check(self) -> None:
+        """Refuse combinations that cannot work.
+
+        Raises:
+            BadConfigurationError: With every mistake found, and what to do about each.
+        """
+        mistakes = [*self._cookie_mistakes(), *self._text_mistakes(), *self._token_mistakes()]
+        if mistakes:
+            raise BadConfigurationError("; ".join(mistakes))
+
+    def _cookie_mistakes(self) -> Iterator[str]:
+        if self.JWT_COOKIE_SAMESITE == "none" and self.JWT_COOKIE_SECURE is not True:
+            yield (
+                'JWT_COOKIE_SAMESITE="none" needs JWT_COOKIE_SECURE=True: browsers drop such cookies without Secure'
+            )
+        cookies = self._cookies()
+        names = [name for name, _, _ in cookies]
+        if len(set(names)) < len(names):
+            yield f"the four cookies need four different names, these are {', '.join(names)}"
+        for name, path, path_field in cookies:
+            if not _HEADER_NAME.fullmatch(name):
+                yield f"{name!r} cannot be a cookie's name: use letters, digits, - and _"
+            if not path.startswith("/") or not _ATTRIBUTE.fullmatch(path):
+                yield f"{path_field} must begin with / and hold no ; or control character"
+            if name.startswith("__Host-") and (
+                self.JWT_COOKIE_DOMAIN is not None or path != "/" or self.JWT_COOKIE_SECURE is not True
+            ):
+                yield (
+                    f'{name}: a __Host- cookie needs JWT_COOKIE_SECURE=True, JWT_COOKIE_DOMAIN=None and {path_field}="/"'
+                )
+            elif name.startswith("__Secure-") and self.JWT_COOKIE_SECURE is not True:
+                yield f"{name}: a __Secure- cookie needs JWT_COOKIE_SECURE=True"
+        if self.JWT_COOKIE_DOMAIN is not None and not re.fullmatch(
+            r"\.?[A-Za-z0-9.-]+", self.JWT_COOKIE_DOMAIN
+        ):
+            yield "JWT_COOKIE_DOMAIN must be a host name without scheme, port or path"
+
+    def _cookies(self) -> list[tuple[str, str, str]]:
+        """List name, path and the path's field of the four cookies."""
+        kinds = ("ACCESS", "REFRESH", "ACCESS_CSRF", "REFRESH_CSRF")
+        return [
+            (
+                getattr(self, f"JWT_{kind}_COOKIE_NAME"),
+                getattr(self, f"JWT_{kind}_COOKIE_PATH"),
+                f"JWT_{kind}_COOKIE_PATH",
+            )
+            for kind in kinds
+        ]
+
+    def _text_mistakes(self) -> Iterator[str]:
+        for field in ("JWT_HEADER_NAME", "JWT_ACCESS_CSRF_HEADER_NAME", "JWT_REFRESH_CSRF_HEADER_NAME"):
+            if not _HEADER_NAME.fullmatch(getattr(self, field)):
+                yield f"{field} is no header name: use letters, digits and -"
+        if self.JWT_HEADER_TYPE and not _HEADER_NAME.fullmatch(self.JWT_HEADER_TYPE):
+            yield "JWT_HEADER_TYPE is no authentication scheme: use one word such as Bearer, or an empty text"
+        if not _ATTRIBUTE.fullmatch(self.JWT_REALM) or '"' in self.JWT_REALM or "\\" in self.JWT_REALM:
+            yield "JWT_REALM may hold no quote, backslash, semicolon or control character"
+        for field in (
+            "JWT_QUERY_STRING_NAME",
+            "JWT_JSON_KEY",
+            "JWT_REFRESH_JSON_KEY",
+            "JWT_ERROR_MESSAGE_KEY",
+        ):
+            if not getattr(self, field):
+                yield f"{field} is empty"
+        if self.JWT_ERROR_MESSAGE_KEY in ("error_type", "code", "action"):
+            yield f"JWT_ERROR_MESSAGE_KEY={self.JWT_ERROR_MESSAGE_KEY!r} is the name of another key of error bodies"
+        for origin in self.JWT_CSRF_TRUSTED_ORIGINS:
+            if not _is_origin(origin):
+                yield (
+                    f"JWT_CSRF_TRUSTED_ORIGINS: {origin!r} is no origin; write scheme://host or scheme://host:port, "
+                    "in lower case and without a path"
+                )
+
+    def _token_mistakes(self) -> Iterator[str]:
+        if self.JWT_DECODE_LEEWAY is not None and self.JWT_DECODE_LEEWAY < 0:
+            yield "JWT_DECODE_LEEWAY is negative; it is the number of seconds that clocks may differ"
+        if self.JWT_IDENTITY_CLAIM in _RESERVED_CLAIMS or not self.JWT_IDENTITY_CLAIM:
+            yield f"JWT_IDENTITY_CLAIM={self.JWT_IDENTITY_CLAIM!r} is the name of another claim; use sub or a name of your own"
+        for field in ("JWT_SECRET_KEY", "JWT_PREVIOUS_SECRET_KEY"):
+            secret = getattr(self, field)
+            if self.is_algo_symmetric and isinstance(secret, str) and "-----BEGIN " in secret:
+                yield (
+                    f"{field} is a PEM key while JWT_ALGORITHM={self.JWT_ALGORITHM}: whoever has the public key could sign. "
+                    "Use RS256, ES256 or EdDSA with JWT_PRIVATE_KEY, or a random secret"
+                )
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        for notify in self._watchers:
+            notify()
+
+    # One entry an instance that derives something from these settings; plain functions that hold it weakly.
+    _watchers: list[Callable[[], None]] = []
+
+    def watch(self, notify: Callable[[], None]) -> None:
+        """Ask to be told when a field is assigned.
+
+        Args:
+            notify: Called without arguments after each assignment.
+        """
+        self._watchers.append(notify)
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        for name, value in super().__repr_args__():
+            yield name, "**********" if name in _SECRETS and value is not None else value
+
+    @property
+    def is_algo_symmetric(self) -> bool:
+        """Whether `JWT_ALGORITHM` signs with a shared secret."""
+        return self.JWT_ALGORITHM in _SYMMETRIC
+
+    @property
+    def is_algo_asymmetric(self) -> bool:
+        """Whether `JWT_ALGORITHM` signs with a private key."""
+        return self.JWT_ALGORITHM in _ASYMMETRIC
+
+    @property
+    def private_key(self) -> str:
+        """The key that signs.
+
+        Raises:
+            BadConfigurationError: It is not configured, or the algorithm is unknown.
+        """
+        return self._key("JWT_SECRET_KEY", "JWT_PRIVATE_KEY")
+
+    @property
+    def public_key(self) -> str:
+        """The key that verifies.
+
+        Raises:
+            BadConfigurationError: It is not configured, or the algorithm is unknown.
+        """
+        return self._key("JWT_SECRET_KEY", "JWT_PUBLIC_KEY")
+
+    @property
+    def previous_public_key(self) -> str | None:
+        """The former key that still verifies, if any."""
+        if self.is_algo_symmetric:
+            return self.JWT_PREVIOUS_SECRET_KEY
+        return self.JWT_PREVIOUS_PUBLIC_KEY if self.is_algo_asymmetric else None
+
+    def _key(self, symmetric: str, asymmetric: str) -> str:
+        if not self.is_algo_symmetric and not self.is_algo_asymmetric:
+            raise BadConfigurationError(f"JWT_ALGORITHM={self.JWT_ALGORITHM!r} is not supported")
+        field = symmetric if self.is_algo_symmetric else asymmetric
+        value: str | None = getattr(self, field)
+        if value is None:
+            raise BadConfigurationError(
+                f"{field} is not set; JWT_ALGORITHM={self.JWT_ALGORITHM} needs it "
+                f"(AuthXConfig({field}=...) or the environment variable {field})"
+            )
+        return value
+
+    def has_location(self, location: TokenLocation) -> bool:
+        """Tell whether tokens are looked for there.
+
+        Args:
+            location: `headers`, `cookies`, `json` or `query`.
+
+        Returns:
+            Whether it is in `JWT_TOKEN_LOCATION`.
+        """
+        return location in self.JWT_TOKEN_LOCATION
+
+
+def _is_origin(text: str) -> bool:
+    """Tell whether a text is an origin as browsers send it."""
+    try:
+        parts = urlsplit(text)
+        port = f":{parts.port}" if parts.port is not None else ""
+    except ValueError:
+        return False
+    return bool(parts.hostname) and text == f"{parts.scheme}://{_host(parts.hostname)}{port}"
+
+
+def _host(name: str | None) -> str:
+    return f"[{name}]" if name and ":" in name else name or ""

@@ -1,0 +1,51 @@
+"""Base64url without padding (RFC 7515 section 2), and nothing but its one canonical spelling."""
+
+from binascii import a2b_base64, b2a_base64
+
+__all__ = ["decode", "encode"]
+
+_TO_URL = bytes.maketrans(b"+/", b"-_")
+# The standard alphabet's own characters and padding become `!`, which strict decoding refuses.
+_FROM_URL = bytes.maketrans(b"-_+/=", b"+/!!!")
+_PADDING = (b"", None, b"==", b"=")
+# The last character of a final group of two or three carries four or two bits that must be zero.
+_CANONICAL_LAST = (
+    None,
+    None,
+    frozenset(b"AQgw"),
+    frozenset(b"AEIMQUYcgkosw048"),
+)
+
+
+def encode(data: bytes) -> bytes:
+    """Encode bytes as base64url text without padding.
+
+    Args:
+        data: Any bytes.
+
+    Returns:
+        ASCII bytes.
+    """
+    return b2a_base64(data, newline=False).translate(_TO_URL).rstrip(b"=")
+
+
+def decode(text: bytes) -> bytes:
+    """Decode base64url text, strictly: no padding, no other alphabet, no spare bits set.
+
+    Args:
+        text: ASCII bytes.
+
+    Returns:
+        The decoded bytes.
+
+    Raises:
+        ValueError: The text is not the canonical encoding of any bytes.
+    """
+    rest = len(text) & 3
+    if rest:
+        padding = _PADDING[rest]
+        canonical = _CANONICAL_LAST[rest]
+        if padding is None or canonical is None or text[-1] not in canonical:
+            raise ValueError("not canonical base64url")
+        return a2b_base64(text.translate(_FROM_URL) + padding, strict_mode=True)
+    return a2b_base64(text.translate(_FROM_URL), strict_mode=True)

@@ -1,0 +1,260 @@
+"""The checks that follow a good signature: one function each, time always an argument.
+
+`shape` and `dates` are the strict reading for tokens at an application's door. Claims that pass it
+can be used without asking again what type they are of.
+"""
+
+from collections.abc import Callable, Collection
+from math import isfinite
+from typing import Final
+
+from authx.core.ids import is_session_id_of
+from authx.core.strict_json import JSONObject, JSONValue
+from authx.exceptions import (
+    AccessTokenRequiredError,
+    FreshTokenRequiredError,
+    InsufficientScopeError,
+    JWTDecodeError,
+    RefreshTokenRequiredError,
+    TokenExpiredError,
+    TokenInvalidAudienceError,
+    TokenInvalidIssuerError,
+    TokenTypeError,
+)
+
+from authx.core.scopes import has_required_scopes
+
+__all__ = ["audience", "dates", "fresh", "issuer", "not_expired", "scopes", "shape", "token_type"]
+
+MAX_GENERATION: Final = 2**31 - 1
+MAX_SUBJECT_LENGTH: Final = 255
+# The last second that a datetime can hold: 9999-12-31T23:59:59Z.
+_MAX_DATE: Final = 253402300799
+_MAX_ID_LENGTH: Final = 255
+
+
+def _invalid(reason: str) -> JWTDecodeError:
+    return JWTDecodeError(f"Invalid token: {reason}")
+
+
+def _is_text(value: JSONValue) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _is_flag(value: JSONValue) -> bool:
+    return value is True or value is False
+
+
+def _is_texts(value: JSONValue) -> bool:
+    return value is None or (isinstance(value, list) and all(isinstance(item, str) for item in value))
+
+
+def _is_audience(value: JSONValue) -> bool:
+    return isinstance(value, str) or _is_texts(value)
+
+
+def _is_generation(value: JSONValue) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_GENERATION
+
+
+def _is_date(value: JSONValue) -> bool:
+    kind = type(value)
+    if kind is int:
+        return 0 <= value <= _MAX_DATE  # type: ignore[operator]
+    return kind is float and isfinite(value) and 0 <= value <= _MAX_DATE  # type: ignore[arg-type, operator]
+
+
+def is_subject(sub: object) -> bool:
+    """Tell whether a value can be a subject: 1 to 255 characters, no NUL, no lone surrogate.
+
+    Args:
+        sub: Any value.
+
+    Returns:
+        Whether it can stand in `sub`.
+    """
+    if not isinstance(sub, str) or not 0 < len(sub) <= MAX_SUBJECT_LENGTH or "\0" in sub:
+        return False
+    return sub.isascii() or not any("\ud800" <= character <= "\udfff" for character in sub)
+
+
+def _is_id(value: JSONValue) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= _MAX_ID_LENGTH
+
+
+_REQUIRED: Final = frozenset({"sub", "jti", "iat"})
+_FORMS: Final[dict[str, Callable[[JSONValue], bool]]] = {
+    "aud": _is_audience,
+    "csrf": _is_text,
+    "exp": _is_date,
+    "fresh": _is_flag,
+    "gen": _is_generation,
+    "iat": _is_date,
+    "iss": _is_text,
+    "jti": _is_id,
+    "login_type": _is_text,
+    "nbf": _is_date,
+    "scopes": _is_texts,
+    "sub": is_subject,
+    "type": _is_text,
+}
+
+
+def shape(claims: JSONObject, identity_claim: str = "sub") -> None:
+    """Check that every claim this library reads is there where it must be, and of its type.
+
+    `exp` and `type` may be absent here: whether they may is a matter of the token's type.
+
+    Args:
+        claims: The claims; where the identity is in another claim than `sub`, `sub` is filled in.
+        identity_claim: The name of the claim that holds the subject beside or instead of `sub`.
+
+    Raises:
+        JWTDecodeError: A claim is missing or of a wrong type.
+    """
+    if identity_claim != "sub":
+        _unify_identity(claims, identity_claim)
+    if not _REQUIRED <= claims.keys():
+        raise _invalid("sub, jti or iat is missing")
+    for name, value in claims.items():
+        fits = _FORMS.get(name)
+        if fits is not None and not fits(value):
+            raise _invalid(f"{name} is of a wrong type or size")
+    if "sid" in claims and not is_session_id_of(claims["sid"], str(claims["sub"])):
+        raise _invalid("sid is not a session id of this subject")
+
+
+def _unify_identity(claims: JSONObject, name: str) -> None:
+    if name in claims:
+        if claims.setdefault("sub", claims[name]) != claims[name]:
+            raise _invalid(f"sub and {name} differ")
+
+
+def not_expired(claims: JSONObject, now: float, leeway: float) -> None:
+    """Check `exp` (RFC 7519 section 4.1.4): the token is good strictly before it.
+
+    Args:
+        claims: Claims of good shape.
+        now: Seconds since 1970.
+        leeway: Seconds that clocks may differ.
+
+    Raises:
+        TokenExpiredError: Its time is over.
+    """
+    exp = claims.get("exp")
+    if exp is not None and exp <= now - leeway:  # type: ignore[operator]
+        raise TokenExpiredError("Token has expired")
+
+
+def dates(claims: JSONObject, now: float, leeway: float, skew: float) -> None:
+    """Check `exp`, `nbf` and `iat`.
+
+    Args:
+        claims: Claims of good shape.
+        now: Seconds since 1970.
+        leeway: Seconds by which `exp` may be past.
+        skew: Seconds by which `nbf` and `iat` may be ahead: hosts' clocks differ.
+
+    Raises:
+        TokenExpiredError: Its time is over.
+        JWTDecodeError: Its time has not come yet.
+    """
+    not_expired(claims, now, leeway)
+    if claims["iat"] > now + skew:  # type: ignore[operator]
+        raise _invalid("issued in the future (iat)")
+    nbf = claims.get("nbf")
+    if nbf is not None and nbf > now + skew:  # type: ignore[operator]
+        raise _invalid("not yet valid (nbf)")
+
+
+def issuer(claims: JSONObject, expected: str | None) -> None:
+    """Check `iss` where an issuer is expected.
+
+    Args:
+        claims: The claims.
+        expected: The one issuer; `None` checks nothing.
+
+    Raises:
+        TokenInvalidIssuerError: Another issuer, or none.
+    """
+    if expected is not None and claims.get("iss") != expected:
+        raise TokenInvalidIssuerError("Invalid issuer")
+
+
+def audience(claims: JSONObject, expected: Collection[str] | None) -> None:
+    """Check `aud` (RFC 7519 section 4.1.3): a token for somebody else is not for us.
+
+    Args:
+        claims: The claims.
+        expected: Names of this service; `None` if it has none, then a token with `aud` is refused.
+
+    Raises:
+        TokenInvalidAudienceError: None of the token's audiences is expected.
+    """
+    given = claims.get("aud")
+    if expected is None:
+        if given:
+            raise TokenInvalidAudienceError("Invalid audience")
+        return
+    names = [given] if isinstance(given, str) else given
+    if not isinstance(names, list) or not any(name in expected for name in names):
+        raise TokenInvalidAudienceError("Invalid audience")
+
+
+def token_type(claims: JSONObject, expected: str) -> None:
+    """Check `type`: an access token is no refresh token, and the reverse.
+
+    Args:
+        claims: The claims.
+        expected: `access` or `refresh`.
+
+    Raises:
+        AccessTokenRequiredError: An access token was expected.
+        RefreshTokenRequiredError: A refresh token was expected.
+    """
+    if claims.get("type") != expected:
+        raise wrong_type(expected)
+
+
+def wrong_type(expected: str) -> TokenTypeError:
+    """Make the error for a token that is not of the expected type.
+
+    Args:
+        expected: `access` or `refresh`.
+
+    Returns:
+        The error to raise.
+    """
+    if expected == "refresh":
+        return RefreshTokenRequiredError("Refresh token required")
+    return AccessTokenRequiredError("Access token required")
+
+
+def fresh(claims: JSONObject) -> None:
+    """Check that the user proved who they are when this token was issued.
+
+    Args:
+        claims: The claims.
+
+    Raises:
+        FreshTokenRequiredError: The token came from a refresh.
+    """
+    if claims.get("fresh") is not True:
+        raise FreshTokenRequiredError("Fresh token required")
+
+
+def scopes(claims: JSONObject, required: Collection[str], all_required: bool) -> None:
+    """Check that the token's scopes cover the route's.
+
+    Args:
+        claims: Claims of good shape.
+        required: Scopes the route asks for.
+        all_required: Whether all of them are needed, or any one.
+
+    Raises:
+        InsufficientScopeError: They do not.
+    """
+    granted = claims.get("scopes")
+    texts = [str(scope) for scope in granted] if isinstance(granted, list) else None
+    if not has_required_scopes(list(required), texts, all_required):
+        raise InsufficientScopeError(list(required), texts)

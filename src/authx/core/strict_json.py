@@ -1,0 +1,92 @@
+"""JSON objects, read strictly: no duplicate names, finite numbers, exact integers, nothing but UTF-8."""
+
+import json
+from math import isfinite
+from typing import NoReturn, TypeAlias
+
+import orjson
+
+__all__ = ["JSONObject", "JSONValue", "NotAnObjectError", "dump_object", "load_object"]
+
+JSONValue: TypeAlias = "None | bool | int | float | str | list[JSONValue] | dict[str, JSONValue]"
+JSONObject: TypeAlias = dict[str, JSONValue]
+
+
+class NotAnObjectError(ValueError):
+    """It is JSON, but an array, a text, a number or a constant."""
+
+
+def load_object(raw: bytes) -> JSONObject:
+    """Read one JSON object.
+
+    Args:
+        raw: UTF-8 text without a byte order mark.
+
+    Returns:
+        The object; integers of any size are exact.
+
+    Raises:
+        NotAnObjectError: It is JSON of another kind.
+        ValueError: Not JSON, not UTF-8, a name twice, a number that is not finite, or
+            nested deeper than 254 levels.
+    """
+    value = orjson.loads(raw)
+    if type(value) is not dict:
+        raise NotAnObjectError("not a JSON object")
+    try:
+        # A dictionary that writes back byte for byte had no name twice and no number rounded.
+        if orjson.dumps(value) == raw:
+            return value
+    except orjson.JSONEncodeError as error:
+        raise ValueError("nested too deeply") from error
+    return _load_slowly(raw)
+
+
+def _load_slowly(raw: bytes) -> JSONObject:
+    """Read an object that orjson accepts but writes in another way."""
+    value: JSONObject = json.loads(
+        raw, object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse_constant
+    )
+    return value
+
+
+def _unique(pairs: list[tuple[str, JSONValue]]) -> JSONObject:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a name occurs twice")
+    return value
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError("a number is not finite")
+    return number
+
+
+def _refuse_constant(text: str) -> NoReturn:
+    raise ValueError(f"{text} is not JSON")
+
+
+def dump_object(value: JSONObject) -> bytes:
+    """Write one JSON object, compactly, in the order given.
+
+    Args:
+        value: The object.
+
+    Returns:
+        UTF-8 text.
+
+    Raises:
+        ValueError: A number is not finite, or a text holds a lone surrogate.
+        TypeError: A value has no place in JSON.
+    """
+    try:
+        raw = orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        # Integers beyond 64 bits; anything else that orjson refuses is refused here too.
+        return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    if b"null" in raw:
+        # orjson writes NaN and infinities as null without a word; the standard library says so.
+        json.dumps(value, allow_nan=False, default=str)
+    return raw

@@ -1,0 +1,125 @@
+"""Cookies on their way to the client: written to the response at hand, and never lost after that.
+
+FastAPI drops the headers of the injected `response` when a route returns a response of its own or
+raises. So each cookie is also put into a jar that belongs to the request, and the middleware pours into
+the answer what it does not already have.
+"""
+
+from collections.abc import Awaitable, Iterable
+from contextvars import ContextVar
+from typing import Final
+
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+__all__ = ["CredentialsMiddleware", "current_scope", "mark_issued", "send_cookies"]
+
+_KEY: Final = "authx.jar"
+_COOKIE: Final = b"set-cookie"
+_NO_STORE: Final = (b"cache-control", b"no-store")
+_FIRST_ERROR_STATUS: Final = 400
+
+
+class _Jar:
+    """What one request's answer has to carry.
+
+    Attributes:
+        scope: The request's ASGI scope.
+        cookies: `Set-Cookie` lines by what they name, and whether an error's answer carries them too.
+        issued: Whether a token was made, so that no cache may keep the answer.
+    """
+
+    __slots__ = ("cookies", "issued", "scope")
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        self.cookies: dict[bytes, tuple[bytes, bool]] = {}
+        self.issued = False
+
+    def pour(self, message: Message) -> None:
+        """Complete the start of an answer."""
+        failed = message["status"] >= _FIRST_ERROR_STATUS
+        unwanted = {line for line, on_error in self.cookies.values() if failed and not on_error}
+        headers = [
+            (name, value)
+            for name, value in message.get("headers", ())
+            if name.lower() != b"cache-control" and not (name.lower() == _COOKIE and value in unwanted)
+        ]
+        present = {value for name, value in headers if name.lower() == _COOKIE}
+        lines = (line for line, on_error in self.cookies.values() if on_error or not failed)
+        headers.extend((_COOKIE, line) for line in lines if line not in present)
+        headers.append(_NO_STORE)
+        message["headers"] = headers
+
+
+_current: ContextVar[_Jar | None] = ContextVar("authx_jar", default=None)
+
+
+class CredentialsMiddleware:
+    """Brings cookies that were set or cleared during a request to its answer, whatever the route returned.
+
+    Args:
+        app: The application below.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http" or _KEY in scope:
+            await self.app(scope, receive, send)
+            return
+        jar = scope[_KEY] = _Jar(scope)
+
+        def pour(message: Message) -> Awaitable[None]:
+            if message["type"] == "http.response.start" and (jar.cookies or jar.issued):
+                jar.pour(message)
+            return send(message)
+
+        token = _current.set(jar)
+        try:
+            await self.app(scope, receive, pour)
+        finally:
+            _current.reset(token)
+
+
+def current_scope() -> Scope | None:
+    """Find the ASGI scope of the request being answered.
+
+    Returns:
+        The scope, or `None` outside of a request or of an application without the middleware.
+    """
+    jar = _current.get()
+    return None if jar is None else jar.scope
+
+
+def mark_issued() -> None:
+    """Note that the answer may carry a token, so that nothing on its way keeps it (RFC 6749 section 5.1)."""
+    jar = _current.get()
+    if jar is not None:
+        jar.issued = True
+
+
+def send_cookies(response: Response, lines: Iterable[bytes], *, on_error: bool) -> None:
+    """Write `Set-Cookie` lines to a response, and to the answer if that is another one.
+
+    Args:
+        response: The response at hand.
+        lines: The header values.
+        on_error: Whether they also go with an answer of status 400 or more: deletions and rotations do,
+            the cookies of a first login do not.
+    """
+    jar = _current.get()
+    for line in lines:
+        response.raw_headers.append((_COOKIE, line))
+        if jar is not None:
+            jar.cookies[_identity(line)] = (line, on_error)
+    response.headers["Cache-Control"] = "no-store"
+
+
+def _identity(line: bytes) -> bytes:
+    """Name what a later line replaces: the cookie's name, path and domain."""
+    parts = line.split(b"; ")
+    place = [part for part in parts[1:] if part.startswith((b"Path=", b"Domain="))]
+    return b"; ".join([parts[0].partition(b"=")[0], *place])

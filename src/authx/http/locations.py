@@ -1,0 +1,327 @@
+"""Where a token can be: one small object for each place, made from the configuration once."""
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple, Protocol
+from urllib.parse import parse_qsl
+
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection, Request
+from starlette.types import Scope
+
+from authx.core.strict_json import NotAnObjectError, load_object
+from authx.exceptions import CSRFError, CSRFOriginError, InvalidRequestError, MissingCSRFTokenError
+from authx.types import TokenLocation
+
+__all__ = ["CookieLocation", "Found", "HeaderLocation", "JSONLocation", "Location", "QueryLocation"]
+
+_MAX_QUERY_FIELDS: Final = 1000
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+
+
+class Found(NamedTuple):
+    """A token in a request.
+
+    Attributes:
+        token: Its bytes, unverified.
+        location: Where it was.
+        csrf: The CSRF value that came with it, where one is needed.
+        csrf_exempt: Whether the request needs none.
+    """
+
+    token: bytes
+    location: TokenLocation
+    csrf: str | None = None
+    csrf_exempt: bool = True
+
+
+class Location(Protocol):
+    """A place to look for a token."""
+
+    @property
+    def name(self) -> TokenLocation:
+        """Its name in the configuration."""
+        ...
+
+    async def find(self, connection: HTTPConnection, verify_csrf: bool | None) -> Found | None:
+        """Look for a token.
+
+        Args:
+            connection: The request or WebSocket.
+            verify_csrf: Whether a cookie needs its CSRF value; `None`: as the method demands.
+
+        Returns:
+            The token, or `None` if there is none.
+
+        Raises:
+            InvalidRequestError: There are two, or the request cannot be read.
+            MissingCSRFTokenError: There is one without the CSRF value it needs.
+            CSRFError: The request was made by a page of another origin, or carries two CSRF values.
+        """
+        ...
+
+
+def header_values(scope: Scope, name: bytes) -> list[bytes]:
+    """List a header's values as they arrived, duplicates too.
+
+    Args:
+        scope: The ASGI scope.
+        name: The header's name in lower case.
+
+    Returns:
+        The values.
+    """
+    return [value for key, value in scope["headers"] if key == name]
+
+
+class HeaderLocation:
+    """A token in a header, after its scheme (RFC 6750 section 2.1).
+
+    Args:
+        header: The header's name.
+        scheme: The scheme, compared without regard to case; empty for none.
+    """
+
+    name: Final = "headers"
+
+    def __init__(self, header: str, scheme: str) -> None:
+        self._header = header.lower().encode("latin-1")
+        self._label = header
+        self._scheme = scheme.lower().encode("latin-1")
+        self._prefix = f"{scheme} ".encode("latin-1")
+        self._length = len(self._scheme)
+
+    async def find(self, connection: HTTPConnection, verify_csrf: bool | None) -> Found | None:  # noqa: ARG002
+        """See `Location.find`."""
+        value = None
+        name = self._header
+        for key, candidate in connection.scope["headers"]:
+            if key == name:
+                if value is not None:
+                    raise InvalidRequestError(f"two {self._label} headers; send one")
+                value = candidate
+        if value is None:
+            return None
+        token = self._after_scheme(value)
+        if not token:
+            return None
+        if b" " in token or b"\t" in token or b"," in token:
+            raise InvalidRequestError(f"the {self._label} header holds more than one token")
+        return Found(token, "headers")
+
+    def _after_scheme(self, value: bytes) -> bytes | None:
+        if not self._scheme:
+            return value.strip(b" \t")
+        if value.startswith(self._prefix):
+            return value[self._length + 1 :].strip(b" ")
+        if value[: self._length].lower() != self._scheme:
+            return None
+        rest = value[self._length :]
+        if rest.startswith(b"\t"):
+            raise InvalidRequestError(f"the {self._label} header has a tab after its scheme; send one space")
+        return rest.strip(b" ") if rest.startswith(b" ") else None
+
+
+class QueryLocation:
+    """A token in the URL's query; off unless configured, for URLs end up in logs.
+
+    Args:
+        parameter: The parameter's name.
+    """
+
+    name: Final = "query"
+
+    def __init__(self, parameter: str) -> None:
+        self._parameter = parameter
+
+    async def find(self, connection: HTTPConnection, verify_csrf: bool | None) -> Found | None:  # noqa: ARG002
+        """See `Location.find`."""
+        query = connection.scope.get("query_string", b"")
+        if not query:
+            return None
+        try:
+            fields = parse_qsl(
+                query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_QUERY_FIELDS
+            )
+        except ValueError:
+            raise InvalidRequestError("the query has too many parameters") from None
+        values = {value for name, value in fields if name == self._parameter and value}
+        if len(values) > 1:
+            raise InvalidRequestError(f"two different {self._parameter} parameters; send one")
+        return Found(_raw(values.pop()), "query") if values else None
+
+
+class JSONLocation:
+    """A token in a JSON body.
+
+    Args:
+        key: The key that holds it.
+    """
+
+    name: Final = "json"
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    async def find(self, connection: HTTPConnection, verify_csrf: bool | None) -> Found | None:  # noqa: ARG002
+        """See `Location.find`."""
+        if not isinstance(connection, Request) or not _is_json(connection.scope):
+            return None
+        body = await connection.body()
+        if not body.strip():
+            return None
+        try:
+            fields = load_object(body)
+        except NotAnObjectError:
+            return None
+        except (ValueError, RecursionError):
+            raise InvalidRequestError("the body is not readable as JSON") from None
+        token = fields.get(self._key)
+        return Found(_raw(token), "json") if isinstance(token, str) and token else None
+
+
+class CookieLocation:
+    """A token in a cookie, with the CSRF value that proves that our own page sent the request.
+
+    Args:
+        cookie: The token cookie's name.
+        csrf_cookie: The name of the cookie with the CSRF value, for messages.
+        csrf_header: The header that carries the CSRF value.
+        csrf_field: The form field that may carry it; `None` if forms are not looked at.
+        csrf_methods: Methods that need it; none where protection is off.
+        trusted_origins: Origins whose pages may send cookies, besides the own; empty checks none.
+    """
+
+    name: Final = "cookies"
+
+    def __init__(
+        self,
+        cookie: str,
+        *,
+        csrf_cookie: str,
+        csrf_header: str,
+        csrf_field: str | None,
+        csrf_methods: Iterable[str],
+        trusted_origins: Iterable[str],
+    ) -> None:
+        self._cookie = cookie.encode("latin-1")
+        self._csrf_cookie = csrf_cookie
+        self._csrf_label = csrf_header
+        self._csrf_header = csrf_header.lower().encode("latin-1")
+        self._csrf_field = csrf_field
+        self._csrf_methods = frozenset(csrf_methods)
+        self._trusted_origins = frozenset(trusted_origins)
+
+    async def find(self, connection: HTTPConnection, verify_csrf: bool | None) -> Found | None:
+        """See `Location.find`."""
+        scope = connection.scope
+        token = read_cookie(scope, self._cookie)
+        if token is None:
+            return None
+        if scope["type"] == "websocket":
+            # A handshake has no method and no CSRF header; its Origin is what tells whose page it is.
+            self._check_origin(scope)
+            return Found(token, "cookies")
+        needed = scope["method"] in self._csrf_methods if verify_csrf is None else verify_csrf
+        if not needed:
+            return Found(token, "cookies")
+        if self._trusted_origins:
+            self._check_origin(scope)
+        value = self._csrf_from_header(scope)
+        if value is None and self._csrf_field is not None:
+            value = await self._csrf_from_form(connection, self._csrf_field)
+        if value is None:
+            raise MissingCSRFTokenError(self._advice())
+        return Found(token, "cookies", value, csrf_exempt=False)
+
+    def _csrf_from_header(self, scope: Scope) -> str | None:
+        values = set(header_values(scope, self._csrf_header))
+        if len(values) > 1:
+            raise CSRFError(f"two different {self._csrf_label} headers")
+        value = values.pop() if values else b""
+        return value.decode("latin-1") or None
+
+    async def _csrf_from_form(self, connection: HTTPConnection, field: str) -> str | None:
+        if not isinstance(connection, Request):
+            return None
+        try:
+            form = await connection.form()
+        except (HTTPException, ValueError):
+            raise InvalidRequestError("the form in the body is not readable") from None
+        value = form.get(field)
+        return value if isinstance(value, str) and value else None
+
+    def _advice(self) -> str:
+        form = f" (or the form field {self._csrf_field})" if self._csrf_field is not None else ""
+        return (
+            f"Missing CSRF token: send the value of the cookie {self._csrf_cookie} in the header "
+            f"{self._csrf_label}{form}"
+        )
+
+    def _check_origin(self, scope: Scope) -> None:
+        """Refuse a request that a browser says another site's page made."""
+        origins = header_values(scope, b"origin")
+        if origins:
+            if any(self._is_foreign(origin.decode("latin-1"), scope) for origin in origins):
+                raise CSRFOriginError("the request comes from a page of another origin")
+            return
+        sites = header_values(scope, b"sec-fetch-site")
+        if any(site in (b"cross-site", b"same-site") for site in sites):
+            raise CSRFOriginError("the request comes from a page of another site")
+
+    def _is_foreign(self, origin: str, scope: Scope) -> bool:
+        return origin not in self._trusted_origins and origin != own_origin(scope)
+
+
+def own_origin(scope: Scope) -> str | None:
+    """Write the origin a request was sent to, as a browser on it would.
+
+    Args:
+        scope: The ASGI scope.
+
+    Returns:
+        `scheme://host` or `scheme://host:port`; `None` if the request does not name one host.
+    """
+    hosts = header_values(scope, b"host")
+    if len(hosts) != 1:
+        return None
+    scheme = {"ws": "http", "wss": "https"}.get(scope["scheme"], scope["scheme"])
+    host = hosts[0].decode("latin-1").lower()
+    return f"{scheme}://{host.removesuffix(f':{_DEFAULT_PORTS.get(scheme)}')}"
+
+
+def read_cookie(scope: Scope, name: bytes) -> bytes | None:
+    """Read a cookie whose name occurs once, or always with the same value.
+
+    Args:
+        scope: The ASGI scope.
+        name: The cookie's name, compared with regard to case.
+
+    Returns:
+        Its value, `None` if it is absent or empty.
+
+    Raises:
+        InvalidRequestError: Two cookies of that name differ; their order proves nothing.
+    """
+    found = None
+    for header in header_values(scope, b"cookie"):
+        if name not in header:
+            continue
+        for item in header.split(b";"):
+            key, _, value = item.partition(b"=")
+            if key.strip() == name and (value := value.strip(b' \t"')):
+                if found is not None and value != found:
+                    raise InvalidRequestError(
+                        f"two different cookies named {name.decode('latin-1')}: one of them was set for another path "
+                        "or domain; delete the cookies of this site"
+                    )
+                found = value
+    return found
+
+
+def _is_json(scope: Scope) -> bool:
+    values = header_values(scope, b"content-type")
+    return len(values) == 1 and values[0].split(b";")[0].strip().lower() == b"application/json"
+
+
+def _raw(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")

@@ -1,0 +1,176 @@
+"""The dependency: one object, one node in FastAPI's graph, for HTTP and WebSocket alike.
+
+FastAPI shows one security scheme a node. So a dependency with several locations carries one more,
+empty node for each further scheme, and one with a single location costs nothing beyond itself.
+"""
+
+import inspect
+from typing import Any, Final
+
+from fastapi import Depends
+from fastapi.openapi.models import APIKey, APIKeyIn
+from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
+from fastapi.openapi.models import SecurityBase as SecurityModel
+from fastapi.security.base import SecurityBase
+from starlette.requests import HTTPConnection
+
+from authx.config import AuthXConfig
+from authx.http.gate import Gate
+from authx.http.requirement import Requirement
+from authx.http.wiring import location_names
+from authx.schema import TokenPayload
+from authx.types import TokenLocation, TokenType
+
+__all__ = ["Guard", "make_guard"]
+
+_SHOWN_ORDER: Final[tuple[TokenLocation, ...]] = ("headers", "cookies", "query")
+
+
+class Guard:
+    """A dependency that lets a request pass if its token meets a requirement.
+
+    Args:
+        gate: The instance's gate.
+        requirement: What is asked for.
+    """
+
+    def __init__(self, gate: Gate, requirement: Requirement) -> None:
+        self.gate: Final = gate
+        self.requirement: Final = requirement
+
+    async def __call__(self, request: HTTPConnection) -> TokenPayload:
+        """Verify the request's token.
+
+        Args:
+            request: The request or WebSocket.
+
+        Returns:
+            The token's payload, a copy of its own for each caller.
+
+        Raises:
+            AuthXException: The requirement is not met.
+        """
+        return TokenPayload.from_claims(await self.gate.admit(request, self.requirement))
+
+    def error_statuses(self, method: str) -> dict[int, str]:
+        """See `authx.http.openapi.Describable`."""
+        config, requirement = self.gate.config, self.requirement
+        as_authx = config.JWT_ERROR_STATUS == "authx"
+        statuses = {
+            400: "The request is broken: two tokens, or one that is too long",
+            401: "No token, or one that is not accepted",
+        }
+        if as_authx:
+            statuses[422] = "The token is malformed, forged or expired"
+        locations = requirement.locations or location_names(config, requirement.kind)
+        csrf = requirement.verify_csrf
+        if csrf is None:
+            csrf = config.JWT_COOKIE_CSRF_PROTECT and method in config.JWT_CSRF_METHODS
+        reasons = (
+            ["the CSRF value is missing or wrong"] if csrf and "cookies" in locations and not as_authx else []
+        )
+        if requirement.scopes is not None:
+            reasons.append("the token lacks a scope")
+        if reasons:
+            statuses[403] = " or ".join(reasons).capitalize()
+        return statuses
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.requirement!r})"
+
+
+class _SchemeGuard(Guard, SecurityBase):
+    """A guard that shows its first location's scheme in OpenAPI."""
+
+    def __init__(self, gate: Gate, requirement: Requirement, name: str, model: SecurityModel) -> None:
+        super().__init__(gate, requirement)
+        self.scheme_name = name
+        self.model = model
+
+
+class _SchemesGuard(_SchemeGuard):
+    """A guard with further schemes; FastAPI passes what their nodes gave, which is nothing."""
+
+    def __init__(
+        self, gate: Gate, requirement: Requirement, schemes: list[tuple[str, SecurityModel]]
+    ) -> None:
+        super().__init__(gate, requirement, *schemes[0])
+        self.__signature__ = _signature(schemes[1:])
+
+    async def __call__(self, request: HTTPConnection, **_: None) -> TokenPayload:
+        """Verify the request's token; see `Guard.__call__`."""
+        return TokenPayload.from_claims(await self.gate.admit(request, self.requirement))
+
+
+class _Scheme(SecurityBase):
+    """A further location's scheme: a node that does nothing but be seen."""
+
+    def __init__(self, name: str, model: SecurityModel) -> None:
+        self.scheme_name = name
+        self.model = model
+
+    async def __call__(self) -> None:
+        """Do nothing."""
+
+
+def make_guard(gate: Gate, requirement: Requirement) -> Guard:
+    """Make the dependency for a requirement, with the schemes its configuration has at this moment.
+
+    Args:
+        gate: The instance's gate.
+        requirement: What is asked for.
+
+    Returns:
+        The dependency; make it once and keep it.
+    """
+    names = requirement.locations
+    if names is None:
+        names = tuple(location_names(gate.config, requirement.kind))
+    schemes = [_scheme(gate.config, requirement.kind, name) for name in _SHOWN_ORDER if name in names]
+    if not schemes:
+        return Guard(gate, requirement)
+    if len(schemes) == 1:
+        return _SchemeGuard(gate, requirement, *schemes[0])
+    return _SchemesGuard(gate, requirement, schemes)
+
+
+def _signature(schemes: list[tuple[str, SecurityModel]]) -> inspect.Signature:
+    """Write the signature that FastAPI reads: the connection, and a node for each further scheme."""
+    parameters = [
+        inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=HTTPConnection)
+    ]
+    for name, model in schemes:
+        default: Any = Depends(_Scheme(name, model))
+        parameters.append(
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=None, default=default)
+        )
+    return inspect.Signature(parameters)
+
+
+def _scheme(config: AuthXConfig, kind: TokenType, location: TokenLocation) -> tuple[str, SecurityModel]:
+    if location == "headers":
+        return _header_scheme(config)
+    if location == "query":
+        description = f"A token in the query parameter `{config.JWT_QUERY_STRING_NAME}`."
+        return "AuthXQuery", _api_key(APIKeyIn.query, config.JWT_QUERY_STRING_NAME, description)
+    if kind == "refresh":
+        description = "The refresh token, in the cookie that login sets."
+        return "AuthXRefreshCookie", _api_key(APIKeyIn.cookie, config.JWT_REFRESH_COOKIE_NAME, description)
+    description = "The access token, in the cookie that login sets. Browsers send it by themselves."
+    return "AuthXAccessCookie", _api_key(APIKeyIn.cookie, config.JWT_ACCESS_COOKIE_NAME, description)
+
+
+def _header_scheme(config: AuthXConfig) -> tuple[str, SecurityModel]:
+    name, scheme = config.JWT_HEADER_NAME, config.JWT_HEADER_TYPE
+    if name.lower() == "authorization" and scheme.lower() == "bearer":
+        description = (
+            "Paste a token (not the secret that signs it), without the word `Bearer`: it is added for you."
+        )
+        return "AuthXBearer", HTTPBearerModel(bearerFormat="JWT", description=description)
+    prefix = f"`{scheme} ` and a token" if scheme else "a token"
+    description = f"Paste {prefix} (not the secret that signs it)."
+    return "AuthXHeader", _api_key(APIKeyIn.header, name, description)
+
+
+def _api_key(where: APIKeyIn, name: str, description: str) -> SecurityModel:
+    return APIKey.model_validate({"in": where, "name": name, "description": description})

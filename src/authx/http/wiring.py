@@ -1,0 +1,180 @@
+"""Everything derived from one configuration, made once and thrown away when a setting changes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Final
+
+from authx.config import AuthXConfig
+from authx.core.cookies import Cookie, CookiePair
+from authx.exceptions import BadConfigurationError
+from authx.http.locations import CookieLocation, HeaderLocation, JSONLocation, Location, QueryLocation
+from authx.issuer import Issuer
+from authx.keyring import build_ring
+from authx.types import StringOrSequence, TokenLocation, TokenType
+from authx.verifier import Verifier
+
+__all__ = ["Wiring", "wire"]
+
+_TYPES: Final[tuple[TokenType, ...]] = ("access", "refresh")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wiring:
+    """What requests need of a configuration, ready to use.
+
+    Attributes:
+        config: The configuration it was made from.
+        verifier: Verifies tokens.
+        issuer: Makes them.
+        configured: The locations looked at for each type, in order.
+        locations: Every location by type and name, for calls that name their own.
+        cookies: The cookies of each type.
+        uses_cookies: Whether cookies are a location of any type.
+        max_token_bytes: The longest token looked at.
+    """
+
+    config: AuthXConfig
+    verifier: Verifier
+    issuer: Issuer
+    configured: Mapping[TokenType, tuple[Location, ...]]
+    locations: Mapping[TokenType, Mapping[TokenLocation, Location]]
+    cookies: Mapping[TokenType, CookiePair]
+    uses_cookies: bool
+    max_token_bytes: int
+
+    def secure(self, scheme: str | None) -> bool:
+        """Tell whether cookies are to be Secure.
+
+        Args:
+            scheme: The request's scheme; `None` where the request is not known.
+
+        Returns:
+            The setting, or what the scheme says where it is `auto`.
+        """
+        setting = self.config.JWT_COOKIE_SECURE
+        return scheme != "http" if setting == "auto" else setting
+
+
+def location_names(config: AuthXConfig, kind: TokenType) -> Sequence[TokenLocation]:
+    """List where tokens of a type travel.
+
+    Args:
+        config: The settings.
+        kind: `access` or `refresh`.
+
+    Returns:
+        The names of the locations, in order.
+    """
+    if kind == "refresh" and config.JWT_REFRESH_TOKEN_LOCATION is not None:
+        return config.JWT_REFRESH_TOKEN_LOCATION
+    return config.JWT_TOKEN_LOCATION
+
+
+def wire(config: AuthXConfig, login_type: str | None) -> Wiring:
+    """Derive everything from a configuration.
+
+    Args:
+        config: The settings.
+        login_type: The instance's login type, if it has one.
+
+    Returns:
+        What requests need.
+
+    Raises:
+        BadConfigurationError: The settings contradict each other, or a key cannot be used.
+    """
+    config.check()
+    if config.JWT_CSRF_CHECK_FORM and find_spec("python_multipart") is None:
+        raise BadConfigurationError(
+            "JWT_CSRF_CHECK_FORM needs python-multipart: pip install 'authx-fastapi[form]'"
+        )
+    ring = build_ring(config)
+    lifetimes = {"access": config.JWT_ACCESS_TOKEN_EXPIRES, "refresh": config.JWT_REFRESH_TOKEN_EXPIRES}
+    all_locations: dict[TokenType, dict[TokenLocation, Location]] = {
+        kind: _locations(config, kind) for kind in _TYPES
+    }
+    with_cookies = frozenset(kind for kind in _TYPES if "cookies" in location_names(config, kind))
+    return Wiring(
+        config=config,
+        verifier=Verifier(
+            ring,
+            leeway=config.JWT_DECODE_LEEWAY or 0,
+            issuer=config.JWT_DECODE_ISSUER,
+            audience=_names(config.JWT_DECODE_AUDIENCE),
+            identity_claim=config.JWT_IDENTITY_CLAIM,
+            may_lack_exp=[kind for kind, lifetime in lifetimes.items() if lifetime is None],
+            remember=config.JWT_TOKEN_CACHE_SIZE,
+        ),
+        issuer=Issuer(
+            signer=ring.signer,
+            signer_field="JWT_SECRET_KEY" if config.is_algo_symmetric else "JWT_PRIVATE_KEY",
+            lifetimes={
+                "access": config.JWT_ACCESS_TOKEN_EXPIRES,
+                "refresh": config.JWT_REFRESH_TOKEN_EXPIRES,
+            },
+            csrf_types=with_cookies if config.JWT_COOKIE_CSRF_PROTECT else frozenset(),
+            audience=config.JWT_ENCODE_AUDIENCE,
+            issuer=config.JWT_ENCODE_ISSUER,
+            not_before=config.JWT_ENCODE_NBF,
+            identity_claim=config.JWT_IDENTITY_CLAIM,
+            login_type=login_type,
+        ),
+        configured={
+            kind: tuple(all_locations[kind][name] for name in dict.fromkeys(location_names(config, kind)))
+            for kind in _TYPES
+        },
+        locations=all_locations,
+        cookies={kind: _cookies(config, kind) for kind in _TYPES},
+        uses_cookies=bool(with_cookies),
+        max_token_bytes=config.JWT_MAX_TOKEN_BYTES,
+    )
+
+
+def _names(setting: StringOrSequence | None) -> frozenset[str] | None:
+    if not setting:
+        return None
+    return frozenset([setting] if isinstance(setting, str) else setting)
+
+
+def _locations(config: AuthXConfig, kind: TokenType) -> dict[TokenLocation, Location]:
+    refresh = kind == "refresh"
+    field = config.JWT_REFRESH_CSRF_FIELD_NAME if refresh else config.JWT_ACCESS_CSRF_FIELD_NAME
+    return {
+        "headers": HeaderLocation(config.JWT_HEADER_NAME, config.JWT_HEADER_TYPE),
+        "cookies": CookieLocation(
+            config.JWT_REFRESH_COOKIE_NAME if refresh else config.JWT_ACCESS_COOKIE_NAME,
+            csrf_cookie=config.JWT_REFRESH_CSRF_COOKIE_NAME
+            if refresh
+            else config.JWT_ACCESS_CSRF_COOKIE_NAME,
+            csrf_header=config.JWT_REFRESH_CSRF_HEADER_NAME
+            if refresh
+            else config.JWT_ACCESS_CSRF_HEADER_NAME,
+            csrf_field=field if config.JWT_CSRF_CHECK_FORM else None,
+            csrf_methods=config.JWT_CSRF_METHODS if config.JWT_COOKIE_CSRF_PROTECT else (),
+            trusted_origins=config.JWT_CSRF_TRUSTED_ORIGINS,
+        ),
+        "json": JSONLocation(config.JWT_REFRESH_JSON_KEY if refresh else config.JWT_JSON_KEY),
+        "query": QueryLocation(config.JWT_QUERY_STRING_NAME),
+    }
+
+
+def _cookies(config: AuthXConfig, kind: TokenType) -> CookiePair:
+    refresh = kind == "refresh"
+    token = Cookie(
+        name=config.JWT_REFRESH_COOKIE_NAME if refresh else config.JWT_ACCESS_COOKIE_NAME,
+        path=config.JWT_REFRESH_COOKIE_PATH if refresh else config.JWT_ACCESS_COOKIE_PATH,
+        domain=config.JWT_COOKIE_DOMAIN,
+        same_site=config.JWT_COOKIE_SAMESITE,
+        http_only=config.JWT_COOKIE_HTTP_ONLY,
+    )
+    if not (config.JWT_COOKIE_CSRF_PROTECT and config.JWT_CSRF_IN_COOKIES):
+        return CookiePair(token, None)
+    csrf = Cookie(
+        name=config.JWT_REFRESH_CSRF_COOKIE_NAME if refresh else config.JWT_ACCESS_CSRF_COOKIE_NAME,
+        path=config.JWT_REFRESH_CSRF_COOKIE_PATH if refresh else config.JWT_ACCESS_CSRF_COOKIE_PATH,
+        domain=config.JWT_COOKIE_DOMAIN,
+        same_site=config.JWT_COOKIE_SAMESITE,
+        http_only=False,
+    )
+    return CookiePair(token, csrf)

@@ -1,0 +1,205 @@
+"""New tokens: which claims they carry, and whose signature."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import ceil
+from typing import Any, Final
+
+from authx.core import checks, codec
+from authx.core.csrf import access_value
+from authx.core.ids import is_session_id_of, refresh_jti, session_id, uuid4
+from authx.core.keys import Key
+from authx.core.strict_json import JSONObject
+from authx.exceptions import BadConfigurationError
+from authx.token import to_seconds
+from authx.types import StringOrSequence, TokenType
+
+__all__ = ["Issuer", "TokenRequest"]
+
+RESERVED: Final = frozenset(
+    {"sub", "fresh", "exp", "type", "iss", "aud", "csrf", "scopes", "nbf", "sid", "gen", "cnf"}
+)
+# The earliest moment that a bare number can mean: 2001-09-09. Anything smaller was meant as a duration.
+_EARLIEST: Final = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRequest:
+    """What an application may say about one new token.
+
+    Attributes:
+        uid: The subject.
+        expiry: When it ends; `None` as configured.
+        data: Further claims.
+        audience: `aud`; `None` as configured, empty for none.
+        scopes: `scopes`; `None` for none.
+        headers: Further members of the JOSE header.
+        fresh: Whether the user has just proved who they are.
+        sid: The session it belongs to; `None` begins one of its own.
+        csrf: The session's CSRF value; `None` makes a random one.
+    """
+
+    uid: str
+    expiry: datetime | timedelta | float | None = None
+    data: Mapping[str, Any] | None = None
+    audience: StringOrSequence | None = None
+    scopes: Sequence[str] | None = None
+    headers: Mapping[str, Any] | None = None
+    fresh: bool = False
+    sid: str | None = None
+    csrf: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issuer:
+    """Makes access and refresh tokens as one configuration says.
+
+    Attributes:
+        signer: The key that signs; `None` if this application only verifies.
+        signer_field: The setting that would hold it, for the message when it is missing.
+        lifetimes: Lifetime of each type; `None` for tokens without `exp`.
+        csrf_types: The types whose tokens carry a CSRF value.
+        audience: `aud` by default.
+        issuer: `iss`, if any.
+        not_before: Whether tokens carry `nbf`.
+        identity_claim: The claim that holds the subject beside `sub`.
+        login_type: `login_type`, if the instance has one.
+    """
+
+    signer: Key | None
+    signer_field: str
+    lifetimes: Mapping[TokenType, timedelta | None]
+    csrf_types: frozenset[TokenType]
+    audience: StringOrSequence | None
+    issuer: str | None
+    not_before: bool
+    identity_claim: str
+    login_type: str | None
+
+    def access_token(self, request: TokenRequest, now: float) -> str:
+        """Sign an access token.
+
+        Args:
+            request: What it should say.
+            now: Seconds since 1970.
+
+        Returns:
+            The compact token.
+
+        Raises:
+            BadConfigurationError: The signing key is missing.
+            TypeError: `data` sets a reserved claim.
+            ValueError: An argument cannot stand in a token.
+        """
+        claims = self._claims("access", request, now)
+        claims["fresh"] = bool(request.fresh)
+        if "access" not in self.csrf_types:
+            claims["csrf"] = ""
+        elif request.csrf is not None:
+            claims["csrf"] = access_value(request.csrf)
+        else:
+            claims["csrf"] = uuid4(os.urandom(16))
+        return self._sign("access", claims, request)
+
+    def refresh_token(self, request: TokenRequest, now: float) -> str:
+        """Sign the first refresh token of a session; see `access_token` for the arguments and errors."""
+        claims = self._claims("refresh", request, now)
+        claims["gen"] = 0
+        claims["jti"] = refresh_jti(str(claims["sid"]), 0)
+        claims["csrf"] = self.new_csrf() if request.csrf is None else request.csrf
+        return self._sign("refresh", claims, request)
+
+    def new_session(self, uid: str, now: float) -> str:
+        """Make a session id for a subject; see `authx.core.ids.session_id`."""
+        return session_id(self._subject(uid), int(now * 1000), os.urandom(8))
+
+    def new_csrf(self) -> str:
+        """Make a session's CSRF value; empty where refresh tokens need none."""
+        return uuid4(os.urandom(16)) if "refresh" in self.csrf_types else ""
+
+    def _claims(self, kind: TokenType, request: TokenRequest, now: float) -> JSONObject:
+        uid = self._subject(request.uid)
+        sid = request.sid
+        if sid is None:
+            sid = session_id(uid, int(now * 1000), os.urandom(8))
+        elif not is_session_id_of(sid, uid):
+            raise ValueError(
+                "sid= is not a session id of this uid; take it from a payload's sid or a session's session_id"
+            )
+        issued = int(now)
+        claims: JSONObject = {
+            "sub": uid,
+            "jti": uuid4(os.urandom(16)) if kind == "access" else "",
+            "type": kind,
+            "sid": sid,
+            "iat": issued,
+        }
+        if self.not_before:
+            claims["nbf"] = issued
+        expires = self._expires(kind, request.expiry, now)
+        if expires is not None:
+            claims["exp"] = expires
+        return claims
+
+    def _expires(
+        self, kind: TokenType, expiry: datetime | timedelta | float | None, now: float
+    ) -> int | None:
+        if expiry is None:
+            expiry = self.lifetimes[kind]
+            if expiry is None:
+                return None
+        elif not isinstance(expiry, datetime | timedelta) and expiry < _EARLIEST:
+            raise ValueError(
+                f"expiry={expiry!r} is a moment in 1970-2001, not a duration; pass timedelta(seconds={expiry!r})"
+            )
+        return ceil(to_seconds(expiry, now))
+
+    def _sign(self, kind: TokenType, claims: JSONObject, request: TokenRequest) -> str:
+        if self.signer is None or not self.signer.can_sign:
+            raise BadConfigurationError(
+                f"{self.signer_field} is not set, so no token can be signed; pass AuthXConfig({self.signer_field}=...) "
+                f"or set the environment variable {self.signer_field}"
+            )
+        audience = self.audience if request.audience is None else request.audience
+        if audience:
+            claims["aud"] = audience if isinstance(audience, str) else list(audience)
+        if self.issuer:
+            claims["iss"] = self.issuer
+        if request.scopes is not None:
+            claims["scopes"] = _scope_list(request.scopes)
+        if self.identity_claim != "sub":
+            claims[self.identity_claim] = claims["sub"]
+        if request.data:
+            self._add_data(claims, request.data)
+        if self.login_type is not None:
+            claims["login_type"] = self.login_type
+        return codec.encode(claims, self.signer, request.headers)
+
+    def _add_data(self, claims: JSONObject, data: Mapping[str, Any]) -> None:
+        taken = (RESERVED | {self.identity_claim}) & data.keys()
+        if taken:
+            names = ", ".join(sorted(taken))
+            raise TypeError(
+                f"data= must not set {names}: reserved; there is an argument or a setting for each of them"
+            )
+        claims.update(data)
+
+    @staticmethod
+    def _subject(uid: object) -> str:
+        if not isinstance(uid, str):
+            raise ValueError(f"uid must be a text, this is {type(uid).__name__}; pass str(uid)")  # noqa: TRY004 - as AuthX
+        if not checks.is_subject(uid):
+            raise ValueError("uid must have 1 to 255 characters, none of them NUL or a lone surrogate")
+        return uid
+
+
+def _scope_list(scopes: object) -> list[Any]:
+    if (
+        isinstance(scopes, str)
+        or not isinstance(scopes, Sequence)
+        or not all(isinstance(s, str) for s in scopes)
+    ):
+        raise ValueError("scopes must be a list of texts, for example ['posts:read']")
+    return list(scopes)

@@ -1,0 +1,666 @@
+"""`AuthX`: the one object an application makes. Each public name hands over to the part that does the work."""
+
+import time
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Generic
+
+from fastapi import Depends
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Scope
+from starlette.websockets import WebSocket
+
+from authx.config import AuthXConfig
+from authx.core import checks
+from authx.dependencies import AuthXDependency
+from authx.exceptions import AuthXException, InvalidRequestError, MissingTokenError
+from authx.http.callbacks import Callback
+from authx.http.cookie_writer import CookieWriter
+from authx.http.credentials import mark_issued
+from authx.http.errors import ErrorAnswers, respond
+from authx.http.gate import Gate
+from authx.http.injections import SubjectGuard, TokenFinder
+from authx.http.requirement import Requirement
+from authx.http.security import Guard, make_guard
+from authx.issuer import TokenRequest
+from authx.schema import RequestToken, TokenPayload, TokenResponse
+from authx.token import to_bytes
+from authx.types import StringOrSequence, T, TokenLocation, TokenType
+
+__all__ = ["AuthX"]
+
+_BOTH: tuple[TokenType, ...] = ("access", "refresh")
+_Expiry = datetime | timedelta | float | None
+
+
+class AuthX(ErrorAnswers, Generic[T]):
+    """Access and refresh tokens for a FastAPI application.
+
+    Args:
+        config: The settings; by default read from the environment, anew for each instance.
+        model: The class of subjects, as a hint for people and type checkers.
+        login_type: The name of this kind of login, where an application has several.
+        clock: Seconds since 1970.
+
+    Raises:
+        BadConfigurationError: The settings cannot work. A missing key is reported at its first use.
+    """
+
+    def __init__(
+        self,
+        config: AuthXConfig | None = None,
+        model: T | None = None,
+        login_type: str | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.model: T | dict[str, Any] = {} if model is None else model
+        self._gate = Gate(config or AuthXConfig(), login_type, clock, self)
+        self._cookies = CookieWriter(self._gate)
+        self._guards: dict[Requirement, Guard] = {}
+        self._subject: SubjectGuard[T] | None = None
+        self._finders = {kind: TokenFinder(self._gate, kind) for kind in _BOTH}
+        self._follow(self._gate.config)
+
+    # Settings
+
+    @property
+    def config(self) -> AuthXConfig:
+        """The settings."""
+        return self._gate.config
+
+    def load_config(self, config: AuthXConfig) -> None:
+        """Replace the settings; what is derived from them is made again.
+
+        Args:
+            config: The settings. Dependencies used after this obey them; the OpenAPI schemes of those
+                already in routes stay as they were.
+
+        Raises:
+            BadConfigurationError: The settings cannot work.
+        """
+        self._gate.config = config
+        self._follow(config)
+
+    def _follow(self, config: AuthXConfig) -> None:
+        """Look at the settings now, so that a mistake shows at start-up, and after each assignment."""
+        self._gate.forget()
+        self._gate.warn()
+        _ = self._gate.wiring
+        gate = weakref.ref(self._gate)
+
+        def forget() -> None:
+            held = gate()
+            if held is not None:
+                held.forget()
+
+        config.watch(forget)
+
+    @property
+    def login_type(self) -> str | None:
+        """The name of this kind of login; its tokens carry it as `login_type`."""
+        return self._gate.login_type
+
+    @login_type.setter
+    def login_type(self, login_type: str | None) -> None:
+        self._gate.login_type = login_type
+        self._gate.forget()
+
+    # Making tokens
+
+    def create_access_token(
+        self,
+        uid: str,
+        fresh: bool = False,
+        headers: Mapping[str, Any] | None = None,
+        expiry: _Expiry = None,
+        data: Mapping[str, Any] | None = None,
+        audience: StringOrSequence | None = None,
+        scopes: Sequence[str] | None = None,
+        *,
+        sid: str | None = None,
+    ) -> str:
+        """Make an access token.
+
+        Args:
+            uid: The subject: 1 to 255 characters.
+            fresh: Whether the user has just proved who they are.
+            headers: Further members of the JOSE header, such as `kid`.
+            expiry: When it ends: a moment or a time from now; as configured by default.
+            data: Further claims. Claims with an argument or a setting of their own are refused.
+            audience: `aud`; as configured by default, empty for none.
+            scopes: What it allows; no such claim by default.
+            sid: The session it belongs to, from a payload's `sid`; one of its own by default.
+
+        Returns:
+            The compact token (RFC 7519).
+
+        Raises:
+            BadConfigurationError: The signing key is missing.
+            TypeError: `data` sets a reserved claim.
+            ValueError: An argument cannot stand in a token.
+        """
+        mark_issued()
+        request = TokenRequest(
+            uid=uid,
+            fresh=fresh,
+            headers=headers,
+            expiry=expiry,
+            data=data,
+            audience=audience,
+            scopes=scopes,
+            sid=sid,
+        )
+        return self._gate.wiring.issuer.access_token(request, self._gate.clock())
+
+    def create_refresh_token(
+        self,
+        uid: str,
+        headers: Mapping[str, Any] | None = None,
+        expiry: _Expiry = None,
+        data: Mapping[str, Any] | None = None,
+        audience: StringOrSequence | None = None,
+        scopes: Sequence[str] | None = None,
+        *,
+        fresh: bool = False,  # noqa: ARG002 - AuthX ignores it too
+    ) -> str:
+        """Make the first refresh token of a new session.
+
+        Args:
+            uid: The subject: 1 to 255 characters.
+            headers: Further members of the JOSE header.
+            expiry: When it ends: a moment or a time from now; as configured by default.
+            data: Further claims. Claims with an argument or a setting of their own are refused.
+            audience: `aud`; as configured by default, empty for none.
+            scopes: What it allows; no such claim by default.
+            fresh: Accepted without effect: refresh tokens are never fresh.
+
+        Returns:
+            The compact token.
+
+        Raises:
+            BadConfigurationError: The signing key is missing.
+            TypeError: `data` sets a reserved claim.
+            ValueError: An argument cannot stand in a token.
+        """
+        mark_issued()
+        request = TokenRequest(
+            uid=uid, headers=headers, expiry=expiry, data=data, audience=audience, scopes=scopes
+        )
+        return self._gate.wiring.issuer.refresh_token(request, self._gate.clock())
+
+    def create_token_pair(
+        self,
+        uid: str,
+        fresh: bool = False,
+        headers: Mapping[str, Any] | None = None,
+        access_expiry: _Expiry = None,
+        refresh_expiry: _Expiry = None,
+        data: Mapping[str, Any] | None = None,
+        audience: StringOrSequence | None = None,
+        access_scopes: Sequence[str] | None = None,
+        refresh_scopes: Sequence[str] | None = None,
+    ) -> TokenResponse:
+        """Make an access and a refresh token of one new session.
+
+        Args:
+            uid: The subject: 1 to 255 characters.
+            fresh: Whether the user has just proved who they are; for the access token.
+            headers: Further members of both JOSE headers.
+            access_expiry: When the access token ends.
+            refresh_expiry: When the refresh token ends.
+            data: Further claims of both.
+            audience: `aud` of both.
+            access_scopes: What the access token allows.
+            refresh_scopes: What the refresh token allows.
+
+        Returns:
+            The pair, in the form of RFC 6749 section 5.1.
+
+        Raises:
+            BadConfigurationError: The signing key is missing.
+            TypeError: `data` sets a reserved claim.
+            ValueError: An argument cannot stand in a token.
+        """
+        mark_issued()
+        issuer, now = self._gate.wiring.issuer, self._gate.clock()
+        sid, csrf = issuer.new_session(uid, now), issuer.new_csrf()
+        access = TokenRequest(
+            uid=uid,
+            fresh=fresh,
+            headers=headers,
+            expiry=access_expiry,
+            data=data,
+            audience=audience,
+            scopes=access_scopes,
+            sid=sid,
+            csrf=csrf or None,
+        )
+        refresh = TokenRequest(
+            uid=uid,
+            headers=headers,
+            expiry=refresh_expiry,
+            data=data,
+            audience=audience,
+            scopes=refresh_scopes,
+            sid=sid,
+            csrf=csrf,
+        )
+        return TokenResponse(
+            access_token=issuer.access_token(access, now), refresh_token=issuer.refresh_token(refresh, now)
+        )
+
+    # Reading tokens
+
+    async def get_access_token_from_request(
+        self, request: Request, locations: Sequence[TokenLocation] | None = None
+    ) -> RequestToken:
+        """Find a request's access token; nothing about it is verified.
+
+        Args:
+            request: The request.
+            locations: Where to look, in order; as configured by default.
+
+        Returns:
+            The token.
+
+        Raises:
+            MissingTokenError: There is none.
+            InvalidRequestError: There are two, or it is too long.
+            KeyError: A location's name is unknown.
+        """
+        return await self._finders["access"].find(request, locations)
+
+    async def get_refresh_token_from_request(
+        self, request: Request, locations: Sequence[TokenLocation] | None = None
+    ) -> RequestToken:
+        """Find a request's refresh token; see `get_access_token_from_request`."""
+        return await self._finders["refresh"].find(request, locations)
+
+    async def get_token_from_request(
+        self,
+        request: Request,
+        type: TokenType = "access",  # noqa: A002 - the argument's name is AuthX's
+        optional: bool = True,
+        locations: Sequence[TokenLocation] | None = None,
+    ) -> RequestToken | None:
+        """Find a request's token, if it has one; nothing about it is verified.
+
+        Args:
+            request: The request.
+            type: `access` or `refresh`.
+            optional: Whether there may be none.
+            locations: Where to look, in order; as configured by default.
+
+        Returns:
+            The token, or `None`.
+
+        Raises:
+            MissingTokenError: There is none and `optional` is False.
+            InvalidRequestError: There are two, or it is too long.
+            KeyError: A location's name is unknown.
+        """
+        try:
+            return await self._finders[type].find(request, locations)
+        except MissingTokenError:
+            if optional:
+                return None
+            raise
+
+    def verify_token(
+        self,
+        token: RequestToken,
+        verify_type: bool = True,
+        verify_fresh: bool = False,
+        verify_csrf: bool = True,
+    ) -> TokenPayload:
+        """Verify a token found in a request. The blocklist is not asked: it may have to wait.
+
+        Args:
+            token: The token.
+            verify_type: Whether it must be of the type it was looked for as.
+            verify_fresh: Whether it must be fresh.
+            verify_csrf: Whether a cookie's token must come with its CSRF value, where its request needs one.
+
+        Returns:
+            The payload.
+
+        Raises:
+            JWTDecodeError: Or a child of it that says what is wrong.
+            TokenTypeError: It is of the other type.
+            FreshTokenRequiredError: It is not fresh.
+            CSRFError: The CSRF value is missing or another one.
+            InvalidRequestError: It is too long.
+        """
+        try:
+            wiring = self._gate.wiring
+            raw = to_bytes(token.token)
+            if len(raw) > wiring.max_token_bytes:
+                raise InvalidRequestError(f"the token is longer than {wiring.max_token_bytes} bytes")  # noqa: TRY301
+            claims = wiring.verifier.verify(raw, self._gate.clock())
+            if verify_type:
+                checks.token_type(claims, token.type)
+            if verify_fresh:
+                checks.fresh(claims)
+            if verify_csrf:
+                token.check_csrf(claims.get("csrf"))
+        except AuthXException as error:
+            self._gate.blame(error, None, token.type)
+            raise
+        return TokenPayload.from_claims(claims)
+
+    # Dependencies
+
+    def token_required(
+        self,
+        type: TokenType = "access",  # noqa: A002 - the argument's name is AuthX's
+        verify_type: bool = True,
+        verify_fresh: bool = False,
+        verify_csrf: bool | None = None,
+        locations: Sequence[TokenLocation] | None = None,
+    ) -> Guard:
+        """Make a dependency that lets a request pass with a good token and gives its payload.
+
+        The same arguments give the same object, so it can be a key of `app.dependency_overrides`.
+
+        Args:
+            type: `access` or `refresh`.
+            verify_type: Whether the token must say it is of that type.
+            verify_fresh: Whether it must be fresh.
+            verify_csrf: Whether a cookie needs its CSRF value; by default on `JWT_CSRF_METHODS`.
+            locations: Where to look, in order; as configured by default.
+
+        Returns:
+            The dependency, for routes and WebSocket routes.
+
+        Raises:
+            ValueError: A type or location that does not exist.
+        """
+        return self._guard(
+            Requirement(
+                kind=type,
+                verify_type=verify_type,
+                verify_fresh=verify_fresh,
+                verify_csrf=verify_csrf,
+                locations=None if locations is None else tuple(locations),
+            )
+        )
+
+    def scopes_required(
+        self,
+        *scopes: str,
+        all_required: bool = True,
+        verify_type: bool = True,
+        verify_fresh: bool = False,
+        verify_csrf: bool | None = None,
+        locations: Sequence[TokenLocation] | None = None,
+    ) -> Guard:
+        """Make a dependency that also asks for scopes; see `token_required`.
+
+        Args:
+            *scopes: The scopes; one ending in `:*` in the token covers all below it.
+            all_required: Whether all of them are needed, or any one.
+            verify_type: Whether the token must be an access token.
+            verify_fresh: Whether it must be fresh.
+            verify_csrf: Whether a cookie needs its CSRF value; by default on `JWT_CSRF_METHODS`.
+            locations: Where to look, in order; as configured by default.
+
+        Returns:
+            The dependency.
+
+        Raises:
+            ValueError: A location that does not exist.
+        """
+        return self._guard(
+            Requirement(
+                verify_type=verify_type,
+                verify_fresh=verify_fresh,
+                verify_csrf=verify_csrf,
+                locations=None if locations is None else tuple(locations),
+                scopes=scopes,
+                all_scopes=all_required,
+            )
+        )
+
+    def _guard(self, requirement: Requirement) -> Guard:
+        guard = self._guards.get(requirement)
+        if guard is None:
+            guard = self._guards[requirement] = make_guard(self._gate, requirement)
+        return guard
+
+    @property
+    def access_token_required(self) -> Guard:
+        """The dependency that asks for an access token."""
+        return self.token_required()
+
+    @property
+    def refresh_token_required(self) -> Guard:
+        """The dependency that asks for a refresh token."""
+        return self.token_required(type="refresh")
+
+    @property
+    def fresh_token_required(self) -> Guard:
+        """The dependency that asks for a fresh access token."""
+        return self.token_required(verify_fresh=True)
+
+    @property
+    def get_current_subject(self) -> SubjectGuard[T]:
+        """The dependency, and coroutine function of a request, that finds the subject of its access token."""
+        if self._subject is None:
+            self._subject = SubjectGuard(self.access_token_required)
+        return self._subject
+
+    def get_dependency(self, request: Request, response: Response) -> AuthXDependency[T]:
+        """Bundle this instance with a request and its response.
+
+        Args:
+            request: The request.
+            response: The response that FastAPI will complete.
+
+        Returns:
+            The bundle.
+        """
+        return AuthXDependency(self, request, response)
+
+    async def _bundle(self, request: Request, response: Response) -> AuthXDependency[T]:
+        return self.get_dependency(request, response)
+
+    async def _ws_auth_required(self, websocket: WebSocket) -> TokenPayload:
+        """Verify the access token of a WebSocket's handshake; AuthX's guides call it by this name."""
+        return await self.access_token_required(websocket)
+
+    # Each is what FastAPI wants as a default: `payload: TokenPayload = auth.ACCESS_REQUIRED`.
+
+    @property
+    def ACCESS_REQUIRED(self) -> Any:  # noqa: N802
+        """`Depends(access_token_required)`: injects a `TokenPayload`."""
+        return Depends(self.access_token_required)
+
+    @property
+    def REFRESH_REQUIRED(self) -> Any:  # noqa: N802
+        """`Depends(refresh_token_required)`: injects a `TokenPayload`."""
+        return Depends(self.refresh_token_required)
+
+    @property
+    def FRESH_REQUIRED(self) -> Any:  # noqa: N802
+        """`Depends(fresh_token_required)`: injects a `TokenPayload`."""
+        return Depends(self.fresh_token_required)
+
+    @property
+    def WS_AUTH_REQUIRED(self) -> Any:  # noqa: N802
+        """`Depends(access_token_required)`, by the name that AuthX has for WebSocket routes."""
+        return Depends(self.access_token_required)
+
+    @property
+    def ACCESS_TOKEN(self) -> Any:  # noqa: N802
+        """Injects the request's access token, unverified, or `None`."""
+        return Depends(self._finders["access"])
+
+    @property
+    def REFRESH_TOKEN(self) -> Any:  # noqa: N802
+        """Injects the request's refresh token, unverified, or `None`."""
+        return Depends(self._finders["refresh"])
+
+    @property
+    def CURRENT_SUBJECT(self) -> Any:  # noqa: N802
+        """Injects what the subject getter answers for the request's access token."""
+        return Depends(self.get_current_subject)
+
+    @property
+    def BUNDLE(self) -> Any:  # noqa: N802
+        """Injects an `AuthXDependency`."""
+        return Depends(self._bundle)
+
+    @property
+    def DEPENDENCY(self) -> Any:  # noqa: N802
+        """The same as `BUNDLE`."""
+        return Depends(self._bundle)
+
+    # The application's own functions
+
+    def set_token_blocklist(
+        self, callback: Callable[..., Any] | None = None, *, inline: bool = False
+    ) -> Callable[..., Any] | None:
+        """Register the function that says whether a token is revoked; usable as a decorator.
+
+        It is asked after signature, times and type were checked, once a request.
+
+        Args:
+            callback: Takes the compact token; sync or async. `None` asks nobody.
+            inline: Whether a sync function runs on the event loop instead of in a thread.
+
+        Returns:
+            The callback.
+        """
+        self._gate.blocklist = None if callback is None else Callback(callback, inline=inline)
+        return callback
+
+    def set_subject_getter(
+        self, callback: Callable[..., Any] | None = None, *, inline: bool = False
+    ) -> Callable[..., Any] | None:
+        """Register the function that finds the subject of a token; usable as a decorator.
+
+        Args:
+            callback: Takes `sub`; sync or async. `None` unsets it.
+            inline: Whether a sync function runs on the event loop instead of in a thread.
+
+        Returns:
+            The callback.
+        """
+        self.get_current_subject.getter = None if callback is None else Callback(callback, inline=inline)
+        return callback
+
+    def set_callback_token_blocklist(self, callback: Callable[..., Any] | None) -> Callable[..., Any] | None:
+        """The same as `set_token_blocklist`."""
+        return self.set_token_blocklist(callback)
+
+    def set_callback_get_model_instance(
+        self, callback: Callable[..., Any] | None
+    ) -> Callable[..., Any] | None:
+        """The same as `set_subject_getter`."""
+        return self.set_subject_getter(callback)
+
+    @property
+    def callback_is_token_in_blocklist(self) -> Callable[..., Any] | None:
+        """The function that says whether a token is revoked."""
+        return None if self._gate.blocklist is None else self._gate.blocklist.function
+
+    @property
+    def callback_get_model_instance(self) -> Callable[..., Any] | None:
+        """The function that finds a subject."""
+        getter = self.get_current_subject.getter
+        return None if getter is None else getter.function
+
+    @property
+    def is_token_callback_set(self) -> bool:
+        """Whether a function says which tokens are revoked."""
+        return self._gate.blocklist is not None
+
+    @property
+    def is_model_callback_set(self) -> bool:
+        """Whether a function finds subjects."""
+        return self.get_current_subject.getter is not None
+
+    async def is_token_in_blocklist(self, token: str | None, **kwargs: Any) -> bool:
+        """Ask the application whether a token is revoked.
+
+        Args:
+            token: The compact token.
+            **kwargs: Passed on to the callback.
+
+        Returns:
+            Its answer; False where there is no token or nobody to ask.
+        """
+        if self._gate.blocklist is None or token is None:
+            return False
+        return bool(await self._gate.blocklist(token, **kwargs))
+
+    # Cookies
+
+    def set_access_cookies(self, token: str, response: Response, max_age: int | None = None) -> None:
+        """Set the access cookie, and the one with its CSRF value.
+
+        Args:
+            token: An access token of this instance.
+            response: Any response; the cookies reach the client also if the route returns another one,
+                where `handle_errors` was called.
+            max_age: Seconds to keep them; as configured by default.
+
+        Raises:
+            JWTDecodeError: Not a token of this instance.
+            ValueError: The cookie would be larger than browsers keep.
+        """
+        self._cookies.set("access", token, response, max_age, None)
+
+    def set_refresh_cookies(self, token: str, response: Response, max_age: int | None = None) -> None:
+        """Set the refresh cookie, and the one with its CSRF value; see `set_access_cookies`."""
+        self._cookies.set("refresh", token, response, max_age, None)
+
+    def unset_access_cookies(self, response: Response) -> None:
+        """Delete the access cookie, and the one with its CSRF value.
+
+        Args:
+            response: Any response.
+        """
+        self._cookies.unset(("access",), response, None)
+
+    def unset_refresh_cookies(self, response: Response) -> None:
+        """Delete the refresh cookie, and the one with its CSRF value.
+
+        Args:
+            response: Any response.
+        """
+        self._cookies.unset(("refresh",), response, None)
+
+    def unset_cookies(self, response: Response) -> None:
+        """Delete all cookies of this library.
+
+        Args:
+            response: Any response.
+        """
+        self._cookies.unset(_BOTH, response, None)
+
+    # Errors
+
+    def _respond(self, scope: Scope, error: AuthXException) -> Response:
+        config = self.config
+        evidence = error.evidence
+        ends = error.clears_cookies and evidence is not None and evidence.required == "refresh"
+        uses_cookies = self._gate.wiring.uses_cookies
+        return respond(
+            error,
+            self.message(error),
+            realm=config.JWT_REALM,
+            message_key=self._message_key(),
+            as_authx=config.JWT_ERROR_STATUS == "authx",
+            token_error=self.MSG_TokenError,
+            deletions=self._cookies.deletions(_BOTH, scope) if ends and uses_cookies else None,
+        )
+
+    def _message_key(self) -> str:
+        """AuthX never read its own default, so only a key that was set replaces `message`."""
+        config = self.config
+        is_set = "JWT_ERROR_MESSAGE_KEY" in config.model_fields_set
+        return config.JWT_ERROR_MESSAGE_KEY if is_set else "message"

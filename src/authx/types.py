@@ -1,0 +1,120 @@
+"""Names for the shapes that cross the library's edges."""
+
+from collections.abc import Awaitable, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from authx.schema import SessionInfo
+
+__all__ = [
+    "AlgorithmType",
+    "AsymmetricAlgorithmType",
+    "DateTimeExpression",
+    "HTTPMethod",
+    "HTTPMethods",
+    "ModelCallback",
+    "Numeric",
+    "ObjectOrSequence",
+    "RateLimitKeyFunc",
+    "SameSitePolicy",
+    "SessionStoreProtocol",
+    "StringOrSequence",
+    "SymmetricAlgorithmType",
+    "T",
+    "T_co",
+    "TokenCallback",
+    "TokenLocation",
+    "TokenLocations",
+    "TokenType",
+]
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+Numeric = float | int
+ObjectOrSequence = T | Sequence[T]
+StringOrSequence = str | Sequence[str]
+DateTimeExpression = datetime | timedelta
+
+SymmetricAlgorithmType = Literal["HS256", "HS384", "HS512"]
+AsymmetricAlgorithmType = Literal[
+    "ES256", "ES256K", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "EdDSA"
+]
+AlgorithmType = Literal[
+    "HS256",
+    "HS384",
+    "HS512",
+    "ES256",
+    "ES256K",
+    "ES384",
+    "ES512",
+    "RS256",
+    "RS384",
+    "RS512",
+    "PS256",
+    "PS384",
+    "PS512",
+    "EdDSA",
+]
+
+HTTPMethod = Literal["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"]
+HTTPMethods = Sequence[HTTPMethod]
+SameSitePolicy = Literal["lax", "strict", "none"]
+TokenType = Literal["access", "refresh"]
+TokenLocation = Literal["headers", "cookies", "json", "query"]
+TokenLocations = Sequence[TokenLocation]
+
+
+class TokenCallback(Protocol):
+    """Answers whether a token is revoked."""
+
+    def __call__(self, token: str, **kwargs: Any) -> bool | Awaitable[bool]:
+        """Take the compact token text, return a true value if it is revoked."""
+        ...
+
+
+class ModelCallback(Protocol[T_co]):
+    """Finds the subject that a token names."""
+
+    def __call__(self, uid: str, **kwargs: Any) -> T_co | None | Awaitable[T_co | None]:
+        """Take the token's `sub`, return the subject or `None`."""
+        ...
+
+
+class RateLimitKeyFunc(Protocol):
+    """Names the bucket that a request is counted in."""
+
+    def __call__(self, request: "Request") -> str | Awaitable[str]:
+        """Take the request, return the bucket's key."""
+        ...
+
+
+class SessionStoreProtocol(Protocol):
+    """A session store written for AuthX: the six methods it asks for."""
+
+    async def create(self, session: "SessionInfo") -> None:
+        """Keep a session."""
+        ...
+
+    async def get(self, session_id: str) -> "SessionInfo | None":
+        """Find a session by its id."""
+        ...
+
+    async def update(self, session_id: str, **kwargs: Any) -> None:
+        """Change fields of a session."""
+        ...
+
+    async def delete(self, session_id: str) -> None:
+        """End a session."""
+        ...
+
+    async def list_by_user(self, uid: str) -> "list[SessionInfo]":
+        """List a user's sessions."""
+        ...
+
+    async def delete_all_by_user(self, uid: str) -> None:
+        """End all sessions of a user."""
+        ...
