@@ -56,7 +56,7 @@ def _duration(value: object) -> object:
 def _text_or_json_list(value: object) -> object:
     """Let the environment spell one name as plain text and several as a JSON array."""
     if isinstance(value, str) and value.lstrip().startswith("["):
-        from pydantic_core import from_json  # noqa: PLC0415 - only where such a text is given
+        from pydantic_core import from_json
 
         return from_json(value)
     return value
@@ -137,9 +137,7 @@ class AuthXConfig(BaseSettings):
         default=None, description="Where refresh tokens are looked for; None: as JWT_TOKEN_LOCATION."
     )
     JWT_HEADER_NAME: str = Field(default="Authorization", description="Header that carries the token.")
-    JWT_HEADER_TYPE: str = Field(
-        default="Bearer", description="Scheme before the token in the header; empty: none."
-    )
+    JWT_HEADER_TYPE: str = Field(default="Bearer", description="Scheme before the token in the header; empty: none.")
     JWT_QUERY_STRING_NAME: str = Field(default="token", description="Query parameter that carries the token.")
     JWT_JSON_KEY: str = Field(default="access_token", description="Body key of access tokens.")
     JWT_REFRESH_JSON_KEY: str = Field(default="refresh_token", description="Body key of refresh tokens.")
@@ -149,13 +147,9 @@ class AuthXConfig(BaseSettings):
     )
 
     # Cookies
-    JWT_ACCESS_COOKIE_NAME: str = Field(
-        default="access_token_cookie", description="Name of the access cookie."
-    )
+    JWT_ACCESS_COOKIE_NAME: str = Field(default="access_token_cookie", description="Name of the access cookie.")
     JWT_ACCESS_COOKIE_PATH: str = Field(default="/", description="Path of the access cookie.")
-    JWT_REFRESH_COOKIE_NAME: str = Field(
-        default="refresh_token_cookie", description="Name of the refresh cookie."
-    )
+    JWT_REFRESH_COOKIE_NAME: str = Field(default="refresh_token_cookie", description="Name of the refresh cookie.")
     JWT_REFRESH_COOKIE_PATH: str = Field(default="/", description="Path of the refresh cookie.")
     JWT_COOKIE_DOMAIN: str | None = Field(default=None, description="Domain of all cookies; None: this host.")
     JWT_COOKIE_MAX_AGE: int | None = Field(
@@ -184,23 +178,15 @@ class AuthXConfig(BaseSettings):
     JWT_CSRF_TRUSTED_ORIGINS: Sequence[str] = Field(
         default=[], description="Exact origins besides the own one; empty: origins are not checked."
     )
-    JWT_ACCESS_CSRF_COOKIE_NAME: str = Field(
-        default="csrf_access_token", description="Name of the access CSRF cookie."
-    )
+    JWT_ACCESS_CSRF_COOKIE_NAME: str = Field(default="csrf_access_token", description="Name of the access CSRF cookie.")
     JWT_REFRESH_CSRF_COOKIE_NAME: str = Field(
         default="csrf_refresh_token", description="Name of the refresh CSRF cookie."
     )
     JWT_ACCESS_CSRF_COOKIE_PATH: str = Field(default="/", description="Path of the access CSRF cookie.")
     JWT_REFRESH_CSRF_COOKIE_PATH: str = Field(default="/", description="Path of the refresh CSRF cookie.")
-    JWT_ACCESS_CSRF_HEADER_NAME: str = Field(
-        default="X-CSRF-TOKEN", description="Header with the access CSRF value."
-    )
-    JWT_REFRESH_CSRF_HEADER_NAME: str = Field(
-        default="X-CSRF-TOKEN", description="Header with the refresh CSRF value."
-    )
-    JWT_ACCESS_CSRF_FIELD_NAME: str = Field(
-        default="csrf_token", description="Form field with the access CSRF value."
-    )
+    JWT_ACCESS_CSRF_HEADER_NAME: str = Field(default="X-CSRF-TOKEN", description="Header with the access CSRF value.")
+    JWT_REFRESH_CSRF_HEADER_NAME: str = Field(default="X-CSRF-TOKEN", description="Header with the refresh CSRF value.")
+    JWT_ACCESS_CSRF_FIELD_NAME: str = Field(default="csrf_token", description="Form field with the access CSRF value.")
     JWT_REFRESH_CSRF_FIELD_NAME: str = Field(
         default="csrf_token", description="Form field with the refresh CSRF value."
     )
@@ -220,9 +206,7 @@ class AuthXConfig(BaseSettings):
     JWT_IMPLICIT_REFRESH_ROUTE_INCLUDE: list[str] = Field(
         default=[], description="Exact paths that renew it whatever the method."
     )
-    JWT_IMPLICIT_REFRESH_METHOD_EXCLUDE: HTTPMethods = Field(
-        default=[], description="Methods that never renew it."
-    )
+    JWT_IMPLICIT_REFRESH_METHOD_EXCLUDE: HTTPMethods = Field(default=[], description="Methods that never renew it.")
     JWT_IMPLICIT_REFRESH_METHOD_INCLUDE: HTTPMethods = Field(
         default=[], description="Methods that renew it; empty: all."
     )
@@ -247,9 +231,7 @@ class AuthXConfig(BaseSettings):
 
     def _cookie_mistakes(self) -> Iterator[str]:
         if self.JWT_COOKIE_SAMESITE == "none" and self.JWT_COOKIE_SECURE is not True:
-            yield (
-                'JWT_COOKIE_SAMESITE="none" needs JWT_COOKIE_SECURE=True: browsers drop such cookies without Secure'
-            )
+            yield ('JWT_COOKIE_SAMESITE="none" needs JWT_COOKIE_SECURE=True: browsers drop such cookies without Secure')
         cookies = self._cookies()
         names = [name for name, _, _ in cookies]
         if len(set(names)) < len(names):
@@ -263,13 +245,11 @@ class AuthXConfig(BaseSettings):
                 self.JWT_COOKIE_DOMAIN is not None or path != "/" or self.JWT_COOKIE_SECURE is not True
             ):
                 yield (
-                    f'{name}: a __Host- cookie needs JWT_COOKIE_SECURE=True, JWT_COOKIE_DOMAIN=None and {path_field}="/"'
+                    f"{name}: a __Host- cookie needs JWT_COOKIE_SECURE=True, no JWT_COOKIE_DOMAIN and {path_field}=/"
                 )
             elif name.startswith("__Secure-") and self.JWT_COOKIE_SECURE is not True:
                 yield f"{name}: a __Secure- cookie needs JWT_COOKIE_SECURE=True"
-        if self.JWT_COOKIE_DOMAIN is not None and not re.fullmatch(
-            r"\.?[A-Za-z0-9.-]+", self.JWT_COOKIE_DOMAIN
-        ):
+        if self.JWT_COOKIE_DOMAIN is not None and not re.fullmatch(r"\.?[A-Za-z0-9.-]+", self.JWT_COOKIE_DOMAIN):
             yield "JWT_COOKIE_DOMAIN must be a host name without scheme, port or path"
 
     def _cookies(self) -> list[tuple[str, str, str]]:
@@ -301,7 +281,7 @@ class AuthXConfig(BaseSettings):
             if not getattr(self, field):
                 yield f"{field} is empty"
         if self.JWT_ERROR_MESSAGE_KEY in ("error_type", "code", "action"):
-            yield f"JWT_ERROR_MESSAGE_KEY={self.JWT_ERROR_MESSAGE_KEY!r} is the name of another key of error bodies"
+            yield f"JWT_ERROR_MESSAGE_KEY={self.JWT_ERROR_MESSAGE_KEY!r} names another key of error bodies"
         for origin in self.JWT_CSRF_TRUSTED_ORIGINS:
             if not _is_origin(origin):
                 yield (
@@ -313,12 +293,12 @@ class AuthXConfig(BaseSettings):
         if self.JWT_DECODE_LEEWAY is not None and self.JWT_DECODE_LEEWAY < 0:
             yield "JWT_DECODE_LEEWAY is negative; it is the number of seconds that clocks may differ"
         if self.JWT_IDENTITY_CLAIM in _RESERVED_CLAIMS or not self.JWT_IDENTITY_CLAIM:
-            yield f"JWT_IDENTITY_CLAIM={self.JWT_IDENTITY_CLAIM!r} is the name of another claim; use sub or a name of your own"
+            yield f"JWT_IDENTITY_CLAIM={self.JWT_IDENTITY_CLAIM!r} is no claim of your own; use sub or another name"
         for field in ("JWT_SECRET_KEY", "JWT_PREVIOUS_SECRET_KEY"):
             secret = getattr(self, field)
             if self.is_algo_symmetric and isinstance(secret, str) and "-----BEGIN " in secret:
                 yield (
-                    f"{field} is a PEM key while JWT_ALGORITHM={self.JWT_ALGORITHM}: whoever has the public key could sign. "
+                    f"{field} is a PEM key while JWT_ALGORITHM={self.JWT_ALGORITHM}: who has the public key could sign. "
                     "Use RS256, ES256 or EdDSA with JWT_PRIVATE_KEY, or a random secret"
                 )
 

@@ -94,15 +94,11 @@ class AuthXDependency(Generic[T]):
             refresh_scopes,
         )
 
-    def set_access_cookies(
-        self, token: str, response: Response | None = None, max_age: int | None = None
-    ) -> None:
+    def set_access_cookies(self, token: str, response: Response | None = None, max_age: int | None = None) -> None:
         """As `AuthX.set_access_cookies`, on the given or the current response."""
         self._auth._cookies.set("access", token, response or self._response, max_age, self._request.scope)
 
-    def set_refresh_cookies(
-        self, token: str, response: Response | None = None, max_age: int | None = None
-    ) -> None:
+    def set_refresh_cookies(self, token: str, response: Response | None = None, max_age: int | None = None) -> None:
         """As `AuthX.set_refresh_cookies`, on the given or the current response."""
         self._auth._cookies.set("refresh", token, response or self._response, max_age, self._request.scope)
 

@@ -62,7 +62,7 @@ class Evidence:
     refresh_cookie: bool = False
 
 
-class AuthXException(Exception):
+class AuthXException(Exception):  # noqa: N818 - the name is AuthX's
     """The root of every error of this library.
 
     Args:
@@ -231,7 +231,7 @@ class MissingCSRFTokenError(MissingTokenError):
 
     status = 403
     code = "csrf_missing"
-    refresh_code = None
+    refresh_code = "csrf_missing"
     action = "csrf"
 
 
@@ -362,7 +362,7 @@ class PolicyEvaluationError(AuthXException):
     action = "forbidden"
 
 
-class SessionRevoked(AuthXException):  # noqa: N818 - the name is AuthX's
+class SessionRevoked(AuthXException):
     """The session was ended by logout, by an administrator, or because a refresh token was reused."""
 
     status = 401
@@ -386,7 +386,7 @@ class SessionNotFoundError(AuthXException):
     action = "forbidden"
 
 
-class RateLimitExceeded(AuthXException):  # noqa: N818 - the name is AuthX's
+class RateLimitExceeded(AuthXException):
     """Too many requests.
 
     Args:

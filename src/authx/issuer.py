@@ -18,9 +18,7 @@ from authx.types import StringOrSequence, TokenType
 
 __all__ = ["Issuer", "TokenRequest"]
 
-RESERVED: Final = frozenset(
-    {"sub", "fresh", "exp", "type", "iss", "aud", "csrf", "scopes", "nbf", "sid", "gen", "cnf"}
-)
+RESERVED: Final = frozenset({"sub", "fresh", "exp", "type", "iss", "aud", "csrf", "scopes", "nbf", "sid", "gen", "cnf"})
 # The earliest moment that a bare number can mean: 2001-09-09. Anything smaller was meant as a duration.
 _EARLIEST: Final = 1_000_000_000
 
@@ -101,7 +99,7 @@ class Issuer:
             claims["csrf"] = access_value(request.csrf)
         else:
             claims["csrf"] = uuid4(os.urandom(16))
-        return self._sign("access", claims, request)
+        return self._sign(claims, request)
 
     def refresh_token(self, request: TokenRequest, now: float) -> str:
         """Sign the first refresh token of a session; see `access_token` for the arguments and errors."""
@@ -109,7 +107,7 @@ class Issuer:
         claims["gen"] = 0
         claims["jti"] = refresh_jti(str(claims["sid"]), 0)
         claims["csrf"] = self.new_csrf() if request.csrf is None else request.csrf
-        return self._sign("refresh", claims, request)
+        return self._sign(claims, request)
 
     def new_session(self, uid: str, now: float) -> str:
         """Make a session id for a subject; see `authx.core.ids.session_id`."""
@@ -143,9 +141,7 @@ class Issuer:
             claims["exp"] = expires
         return claims
 
-    def _expires(
-        self, kind: TokenType, expiry: datetime | timedelta | float | None, now: float
-    ) -> int | None:
+    def _expires(self, kind: TokenType, expiry: datetime | timedelta | float | None, now: float) -> int | None:
         if expiry is None:
             expiry = self.lifetimes[kind]
             if expiry is None:
@@ -156,7 +152,7 @@ class Issuer:
             )
         return ceil(to_seconds(expiry, now))
 
-    def _sign(self, kind: TokenType, claims: JSONObject, request: TokenRequest) -> str:
+    def _sign(self, claims: JSONObject, request: TokenRequest) -> str:
         if self.signer is None or not self.signer.can_sign:
             raise BadConfigurationError(
                 f"{self.signer_field} is not set, so no token can be signed; pass AuthXConfig({self.signer_field}=...) "
@@ -181,9 +177,7 @@ class Issuer:
         taken = (RESERVED | {self.identity_claim}) & data.keys()
         if taken:
             names = ", ".join(sorted(taken))
-            raise TypeError(
-                f"data= must not set {names}: reserved; there is an argument or a setting for each of them"
-            )
+            raise TypeError(f"data= must not set {names}: reserved; there is an argument or a setting for each of them")
         claims.update(data)
 
     @staticmethod
@@ -196,10 +190,6 @@ class Issuer:
 
 
 def _scope_list(scopes: object) -> list[Any]:
-    if (
-        isinstance(scopes, str)
-        or not isinstance(scopes, Sequence)
-        or not all(isinstance(s, str) for s in scopes)
-    ):
+    if isinstance(scopes, str) or not isinstance(scopes, Sequence) or not all(isinstance(s, str) for s in scopes):
         raise ValueError("scopes must be a list of texts, for example ['posts:read']")
     return list(scopes)

@@ -68,9 +68,7 @@ def _verifiers(config: AuthXConfig, signer: Key | None) -> Iterator[Key]:
                     yield _secret(secret, field, algorithm)
             continue
         if config.JWT_PUBLIC_KEY is not None:
-            yield from _pem_if_fitting(
-                config.JWT_PUBLIC_KEY, "JWT_PUBLIC_KEY", algorithm, required=algorithm == own
-            )
+            yield from _pem_if_fitting(config.JWT_PUBLIC_KEY, "JWT_PUBLIC_KEY", algorithm, required=algorithm == own)
         elif signer is not None and algorithm == own:
             # The private key has its public half in it.
             yield signer

@@ -186,9 +186,7 @@ class AuthX(ErrorAnswers, Generic[T]):
             ValueError: An argument cannot stand in a token.
         """
         mark_issued()
-        request = TokenRequest(
-            uid=uid, headers=headers, expiry=expiry, data=data, audience=audience, scopes=scopes
-        )
+        request = TokenRequest(uid=uid, headers=headers, expiry=expiry, data=data, audience=audience, scopes=scopes)
         return self._gate.wiring.issuer.refresh_token(request, self._gate.clock())
 
     def create_token_pair(
@@ -338,7 +336,7 @@ class AuthX(ErrorAnswers, Generic[T]):
             wiring = self._gate.wiring
             raw = to_bytes(token.token)
             if len(raw) > wiring.max_token_bytes:
-                raise InvalidRequestError(f"the token is longer than {wiring.max_token_bytes} bytes")  # noqa: TRY301
+                raise InvalidRequestError(f"the token is longer than {wiring.max_token_bytes} bytes")
             claims = wiring.verifier.verify(raw, self._gate.clock())
             if verify_type:
                 checks.token_type(claims, token.type)
@@ -556,9 +554,7 @@ class AuthX(ErrorAnswers, Generic[T]):
         """The same as `set_token_blocklist`."""
         return self.set_token_blocklist(callback)
 
-    def set_callback_get_model_instance(
-        self, callback: Callable[..., Any] | None
-    ) -> Callable[..., Any] | None:
+    def set_callback_get_model_instance(self, callback: Callable[..., Any] | None) -> Callable[..., Any] | None:
         """The same as `set_subject_getter`."""
         return self.set_subject_getter(callback)
 

@@ -39,9 +39,7 @@ __all__ = [
 
 PolicyEffect = Literal["allow", "deny"]
 PolicySource = Literal["subject", "resource", "environment", "token"]
-PolicyOperator = Literal[
-    "equals", "not_equals", "in", "not_in", "contains", "gt", "gte", "lt", "lte", "exists"
-]
+PolicyOperator = Literal["equals", "not_equals", "in", "not_in", "contains", "gt", "gte", "lt", "lte", "exists"]
 
 
 class PolicyEvaluator(Protocol):
@@ -176,9 +174,7 @@ class PolicyCondition:
         """
         compare = _OPERATORS.get(self.operator)
         if compare is None:
-            raise PolicyEvaluationError(
-                f"Unknown policy operator {self.operator!r}", login_type=context.login_type
-            )
+            raise PolicyEvaluationError(f"Unknown policy operator {self.operator!r}", login_type=context.login_type)
         return compare(_find(context.get_source(self.source), self.key), self.value)
 
 
@@ -305,9 +301,7 @@ class PolicyEngine:
             if rule.effect == "deny":
                 return PolicyDecision(allowed=False, reason=_reason(rule), rule=rule)
             if rule.effect != "allow":
-                raise PolicyEvaluationError(
-                    f"Unknown policy effect {rule.effect!r}", login_type=context.login_type
-                )
+                raise PolicyEvaluationError(f"Unknown policy effect {rule.effect!r}", login_type=context.login_type)
             permission = rule
         if permission is not None:
             return PolicyDecision(allowed=True, reason=_reason(permission), rule=permission)

@@ -227,7 +227,5 @@ class RateLimiter:
 
     async def _seconds_to_wait(self, key: str) -> int:
         backend = self.backend
-        remaining = (
-            await backend.remaining(key, self.window) if isinstance(backend, TimedRateLimitBackend) else None
-        )
+        remaining = await backend.remaining(key, self.window) if isinstance(backend, TimedRateLimitBackend) else None
         return max(1, math.ceil(self.window if remaining is None else min(self.window, remaining)))

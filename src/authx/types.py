@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -35,7 +35,7 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 Numeric = float | int
-ObjectOrSequence = T | Sequence[T]
+ObjectOrSequence: TypeAlias = T | Sequence[T]
 StringOrSequence = str | Sequence[str]
 DateTimeExpression = datetime | timedelta
 
@@ -79,7 +79,7 @@ class TokenCallback(Protocol):
 class ModelCallback(Protocol[T_co]):
     """Finds the subject that a token names."""
 
-    def __call__(self, uid: str, **kwargs: Any) -> T_co | None | Awaitable[T_co | None]:
+    def __call__(self, uid: str, **kwargs: Any) -> T_co | Awaitable[T_co | None] | None:
         """Take the token's `sub`, return the subject or `None`."""
         ...
 

@@ -1,6 +1,7 @@
 """From token text to claims that can be trusted, and the memory that makes the second look cheap."""
 
 from collections.abc import Collection
+from contextlib import suppress
 from math import inf
 from typing import Final
 
@@ -99,11 +100,9 @@ class Verifier:
     def _remember(self, token: bytes, claims: JSONObject) -> None:
         remembered = self._remembered
         if len(remembered) >= self._room:
-            try:
+            # Where another thread makes room at the same moment, that is room enough.
+            with suppress(RuntimeError, StopIteration):
                 remembered.pop(next(iter(remembered)), None)
-            except (RuntimeError, StopIteration):
-                # Another thread made room at the same moment.
-                pass
         exp, nbf = claims.get("exp", inf), claims.get("nbf", 0)
         expires = exp + self._leeway  # type: ignore[operator]
         begins = max(claims["iat"], nbf) - self._skew  # type: ignore[type-var, operator]

@@ -19,14 +19,16 @@ __all__ = ["AsymmetricKey", "PrivateKey", "PublicKey", "load_pem"]
 PrivateKey: TypeAlias = (
     rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
 )
-PublicKey: TypeAlias = (
-    rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | ed448.Ed448PublicKey
-)
+PublicKey: TypeAlias = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | ed448.Ed448PublicKey
 _Sign: TypeAlias = Callable[[bytes], bytes]
 _Verify: TypeAlias = Callable[[bytes, bytes], None]
 
 _MIN_RSA_BITS: Final = 2048
-_HASHES: Final = {"256": hashes.SHA256, "384": hashes.SHA384, "512": hashes.SHA512}
+_HASHES: Final[dict[str, Callable[[], hashes.HashAlgorithm]]] = {
+    "256": hashes.SHA256,
+    "384": hashes.SHA384,
+    "512": hashes.SHA512,
+}
 _CURVES: Final[dict[str, type[ec.EllipticCurve]]] = {
     "ES256": ec.SECP256R1,
     "ES384": ec.SECP384R1,
@@ -94,9 +96,7 @@ _PUBLIC_TYPES = (
 )
 
 
-def _operations(
-    private: PrivateKey | None, public: PublicKey, algorithm: str
-) -> tuple[_Sign | None, _Verify, int]:
+def _operations(private: PrivateKey | None, public: PublicKey, algorithm: str) -> tuple[_Sign | None, _Verify, int]:
     """Bind the two operations and the length of a signature in bytes."""
     family = algorithm[:2]
     if family in ("RS", "PS") and isinstance(public, rsa.RSAPublicKey):
@@ -123,9 +123,7 @@ def _rsa(
         )
     digest = _HASHES[algorithm[2:]]()
     scheme: padding.PSS | padding.PKCS1v15 = (
-        padding.PSS(padding.MGF1(digest), padding.PSS.DIGEST_LENGTH)
-        if algorithm[0] == "P"
-        else padding.PKCS1v15()
+        padding.PSS(padding.MGF1(digest), padding.PSS.DIGEST_LENGTH) if algorithm[0] == "P" else padding.PKCS1v15()
     )
     verify_with = public.verify
 
@@ -144,9 +142,7 @@ def _ecdsa(
 ) -> tuple[_Sign | None, _Verify, int]:
     curve = _CURVES[algorithm]
     if not isinstance(public.curve, curve):
-        raise UnfittingKeyError(
-            f"{algorithm} needs a key on curve {curve.name}; this one is on {public.curve.name}"
-        )
+        raise UnfittingKeyError(f"{algorithm} needs a key on curve {curve.name}; this one is on {public.curve.name}")
     digest = _HASHES[algorithm[2:5]]()
     half = (public.key_size + 7) // 8
     plain = ec.ECDSA(digest)
@@ -186,11 +182,7 @@ def load_pem(pem: str | bytes, algorithm: str, kid: str | None = None) -> Asymme
             "(a file's path is not read: pass the file's content)"
         )
     try:
-        key = (
-            load_pem_private_key(raw, password=None)
-            if b"PRIVATE KEY-----" in raw
-            else load_pem_public_key(raw)
-        )
+        key = load_pem_private_key(raw, password=None) if b"PRIVATE KEY-----" in raw else load_pem_public_key(raw)
     except TypeError:
         raise BadConfigurationError(
             f"the private key for {algorithm} is encrypted; pass it decrypted, from a secret store"

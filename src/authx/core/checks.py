@@ -9,6 +9,7 @@ from math import isfinite
 from typing import Final
 
 from authx.core.ids import is_session_id_of
+from authx.core.scopes import has_required_scopes
 from authx.core.strict_json import JSONObject, JSONValue
 from authx.exceptions import (
     AccessTokenRequiredError,
@@ -21,8 +22,6 @@ from authx.exceptions import (
     TokenInvalidIssuerError,
     TokenTypeError,
 )
-
-from authx.core.scopes import has_required_scopes
 
 __all__ = ["audience", "dates", "fresh", "issuer", "not_expired", "scopes", "shape", "token_type"]
 
@@ -114,7 +113,7 @@ def shape(claims: JSONObject, identity_claim: str = "sub") -> None:
     """
     if identity_claim != "sub":
         _unify_identity(claims, identity_claim)
-    if not _REQUIRED <= claims.keys():
+    if not claims.keys() >= _REQUIRED:
         raise _invalid("sub, jti or iat is missing")
     for name, value in claims.items():
         fits = _FORMS.get(name)
@@ -125,9 +124,8 @@ def shape(claims: JSONObject, identity_claim: str = "sub") -> None:
 
 
 def _unify_identity(claims: JSONObject, name: str) -> None:
-    if name in claims:
-        if claims.setdefault("sub", claims[name]) != claims[name]:
-            raise _invalid(f"sub and {name} differ")
+    if name in claims and claims.setdefault("sub", claims[name]) != claims[name]:
+        raise _invalid(f"sub and {name} differ")
 
 
 def not_expired(claims: JSONObject, now: float, leeway: float) -> None:

@@ -117,7 +117,7 @@ def _keys_for_header(segment: bytes, ring: KeyRing) -> tuple[Key, ...]:
     """Parse a header never seen before, and find the keys that its signature could be of."""
     if not ring.verifiers:
         raise BadConfigurationError(
-            "no key to verify tokens with is configured: set JWT_SECRET_KEY, or JWT_PUBLIC_KEY for an asymmetric algorithm"
+            "no key verifies tokens here: set JWT_SECRET_KEY, or JWT_PUBLIC_KEY for an asymmetric algorithm"
         )
     header = _header(segment)
     problem = _problem_of(header)

@@ -47,11 +47,7 @@ class Cookie:
                 f"the cookie {self.name} would have {len(self.name) + len(value)} bytes and browsers drop cookies over "
                 f"{MAX_BYTES}: put less into the token"
             )
-        if (
-            not value.isascii()
-            or not value.isprintable()
-            or any(character in value for character in ' ",;\\')
-        ):
+        if not value.isascii() or not value.isprintable() or any(character in value for character in ' ",;\\'):
             raise ValueError(f"the value for the cookie {self.name} is no cookie value")
         return self._line(value, max_age, secure, expires=None)
 

@@ -111,9 +111,7 @@ class SecretKey:
 
     def verify(self, signing_input: bytes, signature: bytes) -> bool:
         """Tell whether an encoded MAC is this key's; the encoded texts are compared, in constant time."""
-        return len(signature) == self._signature_length and compare_digest(
-            self.sign(signing_input), signature
-        )
+        return len(signature) == self._signature_length and compare_digest(self.sign(signing_input), signature)
 
     def __repr__(self) -> str:
         return f"SecretKey(algorithm={self.algorithm!r}, kid={self.kid!r})"
@@ -181,9 +179,7 @@ def key_from_secret(secret: str | bytes, algorithm: str, kid: str | None = None)
     """
     raw = secret.encode("utf-8", "surrogatepass") if isinstance(secret, str) else secret
     if algorithm not in _HASHES:
-        raise BadConfigurationError(
-            f"{algorithm} does not sign with a secret; it needs a key pair in PEM form"
-        )
+        raise BadConfigurationError(f"{algorithm} does not sign with a secret; it needs a key pair in PEM form")
     if not raw:
         raise BadConfigurationError("the secret is empty; make one with: openssl rand -base64 48")
     if b"-----BEGIN " in raw or raw.startswith((b"ssh-rsa ", b"ssh-ed25519 ", b"ecdsa-sha2-")):
@@ -209,6 +205,6 @@ def key_from_pem(pem: str | bytes, algorithm: str, kid: str | None = None) -> Ke
         BadConfigurationError: Not a PEM key, or one that the algorithm cannot use or should not.
     """
     # Only those who use asymmetric keys pay for importing them.
-    from authx.core.asymmetric import load_pem  # noqa: PLC0415
+    from authx.core.asymmetric import load_pem
 
     return load_pem(pem, algorithm, kid)

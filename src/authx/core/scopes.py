@@ -25,9 +25,7 @@ def match_scope(required: str, granted: str) -> bool:
     return required == granted[:-2] or required.startswith(granted[:-1])
 
 
-def has_required_scopes(
-    required: Sequence[str], granted: Sequence[str] | None, all_required: bool = True
-) -> bool:
+def has_required_scopes(required: Sequence[str], granted: Sequence[str] | None, all_required: bool = True) -> bool:
     """Tell whether a token's scopes satisfy a route's.
 
     Args:

@@ -8,7 +8,7 @@ import orjson
 
 __all__ = ["JSONObject", "JSONValue", "NotAnObjectError", "dump_object", "load_object"]
 
-JSONValue: TypeAlias = "None | bool | int | float | str | list[JSONValue] | dict[str, JSONValue]"
+JSONValue: TypeAlias = "bool | int | float | str | list[JSONValue] | dict[str, JSONValue] | None"
 JSONObject: TypeAlias = dict[str, JSONValue]
 
 
@@ -44,9 +44,7 @@ def load_object(raw: bytes) -> JSONObject:
 
 def _load_slowly(raw: bytes) -> JSONObject:
     """Read an object that orjson accepts but writes in another way."""
-    value: JSONObject = json.loads(
-        raw, object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse_constant
-    )
+    value: JSONObject = json.loads(raw, object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse_constant)
     return value
 
 

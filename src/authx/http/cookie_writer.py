@@ -27,9 +27,7 @@ class CookieWriter:
     def __init__(self, gate: Gate) -> None:
         self._gate: Final = gate
 
-    def set(
-        self, kind: TokenType, token: str, response: Response, max_age: int | None, scope: Scope | None
-    ) -> None:
+    def set(self, kind: TokenType, token: str, response: Response, max_age: int | None, scope: Scope | None) -> None:
         """Set a token's cookie, and the one with its CSRF value.
 
         Args:

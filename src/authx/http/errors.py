@@ -1,6 +1,7 @@
 """Every error's answer, from one handler on the root class."""
 
 import re
+from collections.abc import MutableMapping
 from typing import Any, Final
 
 import orjson
@@ -83,12 +84,13 @@ class ErrorAnswers:
         Args:
             app: The application. May be called again, and by several instances.
         """
-        app.exception_handlers.setdefault(AuthXException, self.answer)
+        handlers: MutableMapping[Any, Any] = app.exception_handlers
+        handlers.setdefault(AuthXException, self.answer)
         if app.middleware_stack is not None:
             # The application has started: what follows can only be put around it.
             if not isinstance(app.middleware_stack, CredentialsMiddleware):
                 app.middleware_stack = CredentialsMiddleware(app.middleware_stack)
-        elif not any(entry.cls is CredentialsMiddleware for entry in app.user_middleware):
+        elif CredentialsMiddleware not in _middleware_of(app):
             app.add_middleware(CredentialsMiddleware)
         describe_errors(app)
 
@@ -155,6 +157,10 @@ class ErrorAnswers:
                 if text is not None and parent is not JWTDecodeError:
                     return str(text)
         return str(error) or (kind.__doc__ or kind.__name__).partition("\n")[0]
+
+
+def _middleware_of(app: FastAPI) -> list[object]:
+    return [entry.cls for entry in app.user_middleware]
 
 
 def respond(

@@ -5,7 +5,6 @@ scope, so that three dependencies on one route verify and ask once.
 """
 
 import logging
-import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -63,9 +62,7 @@ class Gate:
         source: The instance, for the answers to its errors.
     """
 
-    def __init__(
-        self, config: AuthXConfig, login_type: str | None, clock: Callable[[], float], source: object
-    ) -> None:
+    def __init__(self, config: AuthXConfig, login_type: str | None, clock: Callable[[], float], source: object) -> None:
         self.config = config
         self.login_type = login_type
         self.clock: Final = clock

@@ -44,9 +44,7 @@ class TokenFinder:
         except MissingTokenError:
             return None
 
-    async def find(
-        self, request: HTTPConnection, locations: Sequence[TokenLocation] | None = None
-    ) -> RequestToken:
+    async def find(self, request: HTTPConnection, locations: Sequence[TokenLocation] | None = None) -> RequestToken:
         """Find the request's token, or say that there is none.
 
         Args:
@@ -69,7 +67,7 @@ class TokenFinder:
         token = RequestToken(
             token=found.token.decode("latin-1"), csrf=found.csrf, type=self._kind, location=found.location
         )
-        token._csrf_exempt = found.csrf_exempt  # noqa: SLF001 - a mark between the two of us
+        token._csrf_exempt = found.csrf_exempt
         return token
 
 

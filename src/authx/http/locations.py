@@ -139,9 +139,7 @@ class QueryLocation:
         if not query:
             return None
         try:
-            fields = parse_qsl(
-                query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_QUERY_FIELDS
-            )
+            fields = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_QUERY_FIELDS)
         except ValueError:
             raise InvalidRequestError("the query has too many parameters") from None
         values = {value for name, value in fields if name == self._parameter and value}
@@ -284,7 +282,7 @@ def own_origin(scope: Scope) -> str | None:
     hosts = header_values(scope, b"host")
     if len(hosts) != 1:
         return None
-    scheme = {"ws": "http", "wss": "https"}.get(scope["scheme"], scope["scheme"])
+    scheme = str({"ws": "http", "wss": "https"}.get(scope["scheme"], scope["scheme"]))
     host = hosts[0].decode("latin-1").lower()
     return f"{scheme}://{host.removesuffix(f':{_DEFAULT_PORTS.get(scheme)}')}"
 

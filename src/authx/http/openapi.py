@@ -76,7 +76,8 @@ def _operations(app: FastAPI) -> Iterator[tuple[str, str, Dependant]]:
 def _statuses(dependant: Dependant, method: str) -> dict[int, str]:
     statuses: dict[int, str] = {}
     for child in dependant.dependencies:
-        if isinstance(child.call, Describable):
-            statuses.update(child.call.error_statuses(method))
+        dependency: object = child.call
+        if isinstance(dependency, Describable):
+            statuses.update(dependency.error_statuses(method))
         statuses.update(_statuses(child, method))
     return statuses

@@ -66,9 +66,7 @@ class Guard:
         csrf = requirement.verify_csrf
         if csrf is None:
             csrf = config.JWT_COOKIE_CSRF_PROTECT and method in config.JWT_CSRF_METHODS
-        reasons = (
-            ["the CSRF value is missing or wrong"] if csrf and "cookies" in locations and not as_authx else []
-        )
+        reasons = ["the CSRF value is missing or wrong"] if csrf and "cookies" in locations and not as_authx else []
         if requirement.scopes is not None:
             reasons.append("the token lacks a scope")
         if reasons:
@@ -91,9 +89,7 @@ class _SchemeGuard(Guard, SecurityBase):
 class _SchemesGuard(_SchemeGuard):
     """A guard with further schemes; FastAPI passes what their nodes gave, which is nothing."""
 
-    def __init__(
-        self, gate: Gate, requirement: Requirement, schemes: list[tuple[str, SecurityModel]]
-    ) -> None:
+    def __init__(self, gate: Gate, requirement: Requirement, schemes: list[tuple[str, SecurityModel]]) -> None:
         super().__init__(gate, requirement, *schemes[0])
         self.__signature__ = _signature(schemes[1:])
 
@@ -136,14 +132,10 @@ def make_guard(gate: Gate, requirement: Requirement) -> Guard:
 
 def _signature(schemes: list[tuple[str, SecurityModel]]) -> inspect.Signature:
     """Write the signature that FastAPI reads: the connection, and a node for each further scheme."""
-    parameters = [
-        inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=HTTPConnection)
-    ]
+    parameters = [inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=HTTPConnection)]
     for name, model in schemes:
         default: Any = Depends(_Scheme(name, model))
-        parameters.append(
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=None, default=default)
-        )
+        parameters.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=None, default=default))
     return inspect.Signature(parameters)
 
 
@@ -163,9 +155,7 @@ def _scheme(config: AuthXConfig, kind: TokenType, location: TokenLocation) -> tu
 def _header_scheme(config: AuthXConfig) -> tuple[str, SecurityModel]:
     name, scheme = config.JWT_HEADER_NAME, config.JWT_HEADER_TYPE
     if name.lower() == "authorization" and scheme.lower() == "bearer":
-        description = (
-            "Paste a token (not the secret that signs it), without the word `Bearer`: it is added for you."
-        )
+        description = "Paste a token (not the secret that signs it), without the word `Bearer`: it is added for you."
         return "AuthXBearer", HTTPBearerModel(bearerFormat="JWT", description=description)
     prefix = f"`{scheme} ` and a token" if scheme else "a token"
     description = f"Paste {prefix} (not the secret that signs it)."

@@ -86,14 +86,10 @@ def wire(config: AuthXConfig, login_type: str | None) -> Wiring:
     """
     config.check()
     if config.JWT_CSRF_CHECK_FORM and find_spec("python_multipart") is None:
-        raise BadConfigurationError(
-            "JWT_CSRF_CHECK_FORM needs python-multipart: pip install 'authx-fastapi[form]'"
-        )
+        raise BadConfigurationError("JWT_CSRF_CHECK_FORM needs python-multipart: pip install 'authx-fastapi[form]'")
     ring = build_ring(config)
     lifetimes = {"access": config.JWT_ACCESS_TOKEN_EXPIRES, "refresh": config.JWT_REFRESH_TOKEN_EXPIRES}
-    all_locations: dict[TokenType, dict[TokenLocation, Location]] = {
-        kind: _locations(config, kind) for kind in _TYPES
-    }
+    all_locations: dict[TokenType, dict[TokenLocation, Location]] = {kind: _locations(config, kind) for kind in _TYPES}
     with_cookies = frozenset(kind for kind in _TYPES if "cookies" in location_names(config, kind))
     return Wiring(
         config=config,
@@ -144,12 +140,8 @@ def _locations(config: AuthXConfig, kind: TokenType) -> dict[TokenLocation, Loca
         "headers": HeaderLocation(config.JWT_HEADER_NAME, config.JWT_HEADER_TYPE),
         "cookies": CookieLocation(
             config.JWT_REFRESH_COOKIE_NAME if refresh else config.JWT_ACCESS_COOKIE_NAME,
-            csrf_cookie=config.JWT_REFRESH_CSRF_COOKIE_NAME
-            if refresh
-            else config.JWT_ACCESS_CSRF_COOKIE_NAME,
-            csrf_header=config.JWT_REFRESH_CSRF_HEADER_NAME
-            if refresh
-            else config.JWT_ACCESS_CSRF_HEADER_NAME,
+            csrf_cookie=config.JWT_REFRESH_CSRF_COOKIE_NAME if refresh else config.JWT_ACCESS_CSRF_COOKIE_NAME,
+            csrf_header=config.JWT_REFRESH_CSRF_HEADER_NAME if refresh else config.JWT_ACCESS_CSRF_HEADER_NAME,
             csrf_field=field if config.JWT_CSRF_CHECK_FORM else None,
             csrf_methods=config.JWT_CSRF_METHODS if config.JWT_COOKIE_CSRF_PROTECT else (),
             trusted_origins=config.JWT_CSRF_TRUSTED_ORIGINS,
