@@ -1,0 +1,126 @@
+"""One refresh: what is to happen with a presented refresh token. A pure function, asked by every store's user."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from authx.core.session import Cutoff, Session, kills
+
+__all__ = ["Decision", "Presented", "Verdict", "decide"]
+
+
+class Verdict(Enum):
+    """What a presented refresh token is.
+
+    Attributes:
+        START: The first refresh of a session that the store has not seen: insert it at generation 1.
+        ADVANCE: The newest token: move the session one generation forward.
+        REPLAY: Its immediate predecessor, within the grace period: answer with the successor it already has.
+        AHEAD: Ours, and newer than the store remembers: the store lost rotations; move to its successor.
+        REUSED: An older token: somebody has a copy; end the session.
+        REVOKED: Its session was ended.
+        EXPIRED: Its session is over.
+        UNKNOWN: No session of this subject is known by that id.
+    """
+
+    START = "start"
+    ADVANCE = "advance"
+    REPLAY = "replay"
+    AHEAD = "ahead"
+    REUSED = "reused"
+    REVOKED = "revoked"
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"
+
+    @property
+    def passes(self) -> bool:
+        """Whether the token is good."""
+        return self in _PASSING
+
+
+_PASSING = frozenset({Verdict.START, Verdict.ADVANCE, Verdict.REPLAY, Verdict.AHEAD})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presented:
+    """What a verified refresh token says about its session.
+
+    Attributes:
+        sid: The session's id.
+        sub: Whose it is.
+        generation: How many rotations preceded the token.
+        created_at: The moment in `sid`, in milliseconds.
+    """
+
+    sid: str
+    sub: str
+    generation: int
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What to do.
+
+    Attributes:
+        verdict: What the presented token is.
+        generation: The generation of the token to answer with, where it passes.
+        mismatch: Whether the row belongs to somebody else.
+    """
+
+    verdict: Verdict
+    generation: int = 0
+    mismatch: bool = False
+
+
+def decide(
+    presented: Presented,
+    row: Session | None,
+    cutoff: Cutoff | None,
+    now: int,
+    grace: int,
+    *,
+    max_age: int | None = None,
+    answered_since: int = 0,
+) -> Decision:
+    """Decide what happens with a presented refresh token.
+
+    Args:
+        presented: What the token says; its signature and times are good.
+        row: The session's row; `None` if the store has none.
+        cutoff: The subject's cutoff; `None` if there is none.
+        now: Milliseconds since 1970.
+        grace: Milliseconds within which the immediate predecessor is answered again; 0 for never.
+        max_age: Milliseconds a session lasts at most; `None` for no bound.
+        answered_since: The moment since which this process's store has been answering: the grace period
+            stands still before it.
+
+    Returns:
+        The decision.
+    """
+    if kills(cutoff, presented.sid, presented.created_at):
+        return Decision(verdict=Verdict.REVOKED)
+    if max_age is not None and presented.created_at + max_age <= now:
+        return Decision(verdict=Verdict.EXPIRED)
+    if row is None:
+        if presented.generation == 0:
+            return Decision(verdict=Verdict.START, generation=1)
+        # Absence proves nothing good: a row outlives every token of its session.
+        return Decision(verdict=Verdict.UNKNOWN)
+    if row.revoked_at is not None:
+        return Decision(verdict=Verdict.REVOKED)
+    if row.sub != presented.sub:
+        return Decision(verdict=Verdict.UNKNOWN, mismatch=True)
+    if row.expires_at is not None and row.expires_at <= now:
+        return Decision(verdict=Verdict.EXPIRED)
+    return _by_generation(presented.generation, row, now, grace, answered_since)
+
+
+def _by_generation(generation: int, row: Session, now: int, grace: int, answered_since: int) -> Decision:
+    if generation == row.generation:
+        return Decision(verdict=Verdict.ADVANCE, generation=generation + 1)
+    if generation > row.generation:
+        return Decision(verdict=Verdict.AHEAD, generation=generation + 1)
+    elapsed = abs(now - max(row.rotated_at, answered_since))
+    if grace > 0 and generation == row.generation - 1 and elapsed <= grace:
+        return Decision(verdict=Verdict.REPLAY, generation=row.generation)
+    return Decision(verdict=Verdict.REUSED)

@@ -1,0 +1,92 @@
+"""What a store keeps of a session, and how one is ended: frozen records, times in milliseconds."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+__all__ = ["Cutoff", "Revocation", "RevocationKind", "Session", "kills"]
+
+RevocationKind: TypeAlias = Literal["session", "subject", "everyone", "token"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One login on one device: the row that every rotation moves forward. It holds no token, nor a hash of one.
+
+    Attributes:
+        sid: The session's id: a UUIDv7 that carries its moment of creation.
+        sub: Whose it is; empty where the session was ended before anything was known of it.
+        generation: The generation of the newest refresh token.
+        created_at: Moment of creation.
+        rotated_at: Moment of the last rotation, or of creation.
+        expires_at: Moment after which no token of the session is good; it never moves back. `None`: never.
+        revoked_at: Moment it was ended; `None` while it lives.
+        revoked_reason: Why it was ended.
+        ip: Address of the last refresh, if known.
+        user_agent: Browser or program of the last refresh, if known.
+        device: What the application noted about the device: a JSON object as text.
+    """
+
+    sid: str
+    sub: str
+    generation: int
+    created_at: int
+    rotated_at: int
+    expires_at: int | None
+    revoked_at: int | None = None
+    revoked_reason: str | None = None
+    ip: str | None = None
+    user_agent: str | None = None
+    device: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cutoff:
+    """A moment: sessions created before it are dead.
+
+    Attributes:
+        at: The moment.
+        spared: The one session that is not.
+    """
+
+    at: int
+    spared: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revocation:
+    """Something that ends tokens: as it is handed to a store, and as the store hands it to every process.
+
+    Attributes:
+        kind: `session` ends one session; `subject` all sessions of a subject created before `at`;
+            `everyone` all sessions created before `at`; `token` one access token.
+        key: The session's id, the subject, an empty text, or the token's `jti`.
+        at: The moment. For `subject` and `everyone` the store makes it later where it must.
+        until: Moment after which no access token can be concerned any more; `None`: never.
+        reason: Why, for the row.
+        sub: Whose session it is, if known.
+        spared: `subject` only: the one session that lives on.
+        expires_at: `session` only: the `expires_at` of the row that is written where there is none.
+    """
+
+    kind: RevocationKind
+    key: str
+    at: int
+    until: int | None
+    reason: str = "revoked"
+    sub: str | None = None
+    spared: str | None = None
+    expires_at: int | None = None
+
+
+def kills(cutoff: Cutoff | None, sid: str, created_at: int) -> bool:
+    """Tell whether a cutoff ends a session.
+
+    Args:
+        cutoff: The cutoff, if there is one.
+        sid: The session's id.
+        created_at: The moment in it, in milliseconds.
+
+    Returns:
+        Whether the session was created before the cutoff and is not the one it spares.
+    """
+    return cutoff is not None and created_at < cutoff.at and sid != cutoff.spared

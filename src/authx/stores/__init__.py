@@ -1,0 +1,258 @@
+"""Session stores: one protocol, a file for each URL scheme, and `open_store` that finds it.
+
+A store is dumb on purpose. It keeps one row a session, moves it forward by compare-and-swap, and keeps
+the list of what was revoked; what a presented token means is decided elsewhere
+(`authx.core.rotation.decide`), by one function for all stores.
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Final, Protocol, TypeAlias
+from urllib.parse import urlsplit
+
+from authx.core.session import Cutoff, Revocation, Session
+from authx.exceptions import BadConfigurationError
+
+__all__ = ["Cutoff", "Revocation", "Session", "Store", "masked_url", "open_store"]
+
+
+# `list` is a method below, so the type is named out here.
+Sessions: TypeAlias = list[Session]
+Revocations: TypeAlias = list[Revocation]
+
+
+class Store(Protocol):
+    """What a store does. All times are milliseconds since 1970.
+
+    Every method raises `authx.exceptions.StoreUnavailableError` where the store does not answer in time or
+    cannot be reached; nothing else leaves a store for that reason. Errors of use are other exceptions.
+    """
+
+    async def open(self) -> None:
+        """Connect, on the running event loop. Nothing is opened before.
+
+        Raises:
+            StoreUnavailableError: The server cannot be reached now.
+            BadConfigurationError: It refuses us, or its schema is newer than this library.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of every connection, thread and task; closing twice, or before opening, does nothing."""
+        ...
+
+    async def create_schema(self) -> None:
+        """Create what the store needs, where it is not there yet; safe when several processes do so at once."""
+        ...
+
+    async def create(self, session: Session) -> bool:
+        """Insert a session if its id is not taken; durable when it returns.
+
+        Args:
+            session: The row.
+
+        Returns:
+            False if there is a row of that id; it is left as it is.
+        """
+        ...
+
+    async def get(self, sid: str, sub: str | None = None) -> tuple[Session | None, Cutoff | None]:
+        """Read a session and its subject's cutoff, in one round trip.
+
+        Args:
+            sid: The session's id.
+            sub: The subject whose cutoff is wanted; by default the row's own.
+
+        Returns:
+            The row and the cutoff, each `None` where there is none.
+        """
+        ...
+
+    async def list(self, sub: str, now: int, limit: int = 100) -> Sessions:
+        """List a subject's live sessions, newest first.
+
+        Args:
+            sub: The subject.
+            now: The present moment: expired sessions are left out, as are revoked ones and those that the
+                subject's cutoff ends.
+            limit: How many at most.
+
+        Returns:
+            The rows.
+        """
+        ...
+
+    async def advance(
+        self,
+        sid: str,
+        sub: str,
+        *,
+        from_generation: int,
+        to_generation: int,
+        at: int,
+        expires_at: int | None,
+        ip: str | None,
+        user_agent: str | None,
+    ) -> Session | None:
+        """Move a session forward by one compare-and-swap, in one round trip.
+
+        It happens if the row is there, is the subject's, has `from_generation`, is not revoked, has not
+        expired at `at`, and is not ended by the subject's cutoff. The new `expires_at` is the later of the
+        row's and the one given, where `None` is the latest of all. It may be lost by a crash of the
+        database, which costs nothing: the next refresh heals it.
+
+        Args:
+            sid: The session's id.
+            sub: Whose it has to be.
+            from_generation: The generation it must have.
+            to_generation: The generation it gets.
+            at: The present moment, which becomes `rotated_at`.
+            expires_at: The end of the new refresh token.
+            ip: Address of the request, if known.
+            user_agent: Browser or program of the request, if known.
+
+        Returns:
+            The new row, or `None` if any condition failed.
+        """
+        ...
+
+    async def revoke(self, revocation: Revocation) -> Revocation:
+        """End something, durably when it returns, and tell every process. May be repeated without harm.
+
+        `session`: marks the row, if it is live; where there is no row, writes one that is revoked (with
+        generation 0, `created_at` from the id, and the revocation's `sub` and `expires_at`). The row's
+        `expires_at` never moves back.
+        `subject`: sets the subject's cutoff to the latest of `at`, the stored cutoff, and one millisecond after
+        the newest session the store has of the subject; in one step. `spared` is recorded if it is a
+        session of the subject that is neither revoked nor ended by the stored cutoff; otherwise, and
+        where it is `None`, nothing is spared any more.
+        `everyone`: sets the cutoff of all subjects to the later of `at` and the stored one.
+        `token`: notes the `jti` until `until`.
+
+        Args:
+            revocation: What ends.
+
+        Returns:
+            It, with the `at` and `spared` that were stored.
+        """
+        ...
+
+    async def revocations(self, cursor: str) -> tuple[Revocations, str]:
+        """List what was revoked, in the order of commits; no revocation can ever appear before one listed.
+
+        Args:
+            cursor: What an earlier call returned; empty for everything that is kept. A cursor the store cannot
+                make sense of any more counts as empty.
+
+        Returns:
+            Everything after the cursor, and the cursor of its end. The cutoff of everyone is always among
+            what an empty cursor lists.
+        """
+        ...
+
+    async def census(self, now: int) -> tuple[int, str]:
+        """Count the revocations that still matter, so that a reader can tell whether it has them all.
+
+        Args:
+            now: The present moment; those whose `until` is not later are not counted.
+
+        Returns:
+            How many distinct (`kind`, `key`) there are, and the cursor of the newest.
+        """
+        ...
+
+    async def wait(self, cursor: str, timeout: float) -> None:  # noqa: ASYNC109 - it may end early, never fail
+        """Wait until there may be something after a cursor.
+
+        Args:
+            cursor: What `revocations` returned.
+            timeout: Seconds after which to return in any case.
+        """
+        ...
+
+    async def prune(self, now: int, limit: int) -> int:
+        """Delete some of what no token can need any more, without holding up anybody.
+
+        Rows of sessions whose `expires_at` is more than a day before `now`, and revocations whose
+        `until` is more than a minute before it. Cutoffs are never deleted.
+
+        Args:
+            now: The present moment.
+            limit: How many at most.
+
+        Returns:
+            How many were deleted.
+        """
+        ...
+
+
+_Factory: TypeAlias = Callable[[str, str], Store]
+# Scheme -> module, the driver it imports, the extra that installs it.
+_SCHEMES: Final[dict[str, tuple[str, str, str | None]]] = {
+    "memory": ("authx.stores.memory", "", None),
+    "sqlite": ("authx.stores.sqlite", "sqlite3", None),
+    "postgresql": ("authx.stores.postgresql", "asyncpg", "postgresql"),
+    "postgres": ("authx.stores.postgresql", "asyncpg", "postgresql"),
+    "redis": ("authx.stores.redis", "redis", "redis"),
+    "rediss": ("authx.stores.redis", "redis", "redis"),
+    "redis+cluster": ("authx.stores.redis", "redis", "redis"),
+    "rediss+cluster": ("authx.stores.redis", "redis", "redis"),
+}
+
+
+def open_store(url: str, prefix: str = "authx_") -> Store:
+    """Make the store that a URL names. Nothing is opened yet: `await store.open()` does.
+
+    Args:
+        url: `memory://`, `sqlite:///file.db`, `postgresql://…`, `redis://…`, `rediss://…` or
+            `redis+cluster://…`.
+        prefix: Begins the names of its tables or keys: letters, digits and `_`.
+
+    Returns:
+        The store.
+
+    Raises:
+        BadConfigurationError: The scheme is unknown, the driver is not installed, or the URL makes no
+            sense; the message says what to do, and masks passwords.
+    """
+    scheme = url.partition("://")[0].lower() if "://" in url else ""
+    if scheme not in _SCHEMES:
+        known = ", ".join(f"{name}://" for name in _SCHEMES)
+        raise BadConfigurationError(
+            f"the store URL {masked_url(url)} has no scheme that is known here; use one of {known}"
+        )
+    if not prefix.isascii() or not prefix.replace("_", "a").isalnum() or prefix[0].isdigit():
+        raise BadConfigurationError(
+            f"JWT_STORE_PREFIX={prefix!r} must begin with a letter and hold letters, digits and _"
+        )
+    module, driver, extra = _SCHEMES[scheme]
+    try:
+        factory: _Factory = import_module(module).from_url
+    except ModuleNotFoundError as error:
+        if extra is None or error.name is None or error.name.partition(".")[0] != driver:
+            raise
+        raise BadConfigurationError(
+            f"the store {masked_url(url)} needs {driver}: pip install 'authx-fastapi[{extra}]'"
+        ) from None
+    return factory(url, prefix)
+
+
+def masked_url(url: str) -> str:
+    """Write a store's URL without its password.
+
+    Args:
+        url: The URL.
+
+    Returns:
+        The URL for messages; only its scheme where it cannot be read.
+    """
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port is not None else ""
+    except ValueError:
+        return f"{url.partition('://')[0]}://**********"
+    if not parts.scheme:
+        return "**********"
+    user = f"{parts.username}:**********@" if parts.password else f"{parts.username}@" if parts.username else ""
+    # The query may hold a password of its own, so none of it is shown.
+    return f"{parts.scheme}://{user}{parts.hostname or ''}{port}{parts.path}"
