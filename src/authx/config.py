@@ -298,7 +298,7 @@ class AuthXConfig(BaseSettings):
             secret = getattr(self, field)
             if self.is_algo_symmetric and isinstance(secret, str) and "-----BEGIN " in secret:
                 yield (
-                    f"{field} is a PEM key while JWT_ALGORITHM={self.JWT_ALGORITHM}: who has the public key could sign. "
+                    f"{field} is a PEM key while JWT_ALGORITHM={self.JWT_ALGORITHM}: who has the public key can sign. "
                     "Use RS256, ES256 or EdDSA with JWT_PRIVATE_KEY, or a random secret"
                 )
 

@@ -337,17 +337,17 @@ class AuthX(ErrorAnswers, Generic[T]):
             raw = to_bytes(token.token)
             if len(raw) > wiring.max_token_bytes:
                 raise InvalidRequestError(f"the token is longer than {wiring.max_token_bytes} bytes")
-            claims = wiring.verifier.verify(raw, self._gate.clock())
+            verified = wiring.verifier.verify(raw, self._gate.clock())
             if verify_type:
-                checks.token_type(claims, token.type)
+                checks.token_type(verified.claims, token.type)
             if verify_fresh:
-                checks.fresh(claims)
+                checks.fresh(verified.claims)
             if verify_csrf:
-                token.check_csrf(claims.get("csrf"))
+                token.check_csrf(verified.claims.get("csrf"))
         except AuthXException as error:
             self._gate.blame(error, None, token.type)
             raise
-        return TokenPayload.from_claims(claims)
+        return verified.payload()
 
     # Dependencies
 

@@ -17,8 +17,6 @@ from fastapi.openapi.models import HTTPBearer
 from fastapi.openapi.models import SecurityBase as SecurityModel
 from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
-from starlette.responses import Response
-from starlette.types import Scope
 
 from authx.core import checks
 from authx.exceptions import (
@@ -200,7 +198,7 @@ class LoginGuard:
         return hash((id(self._manager), self.login_type, self.requirement, asked))
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.login_type!r}, {self.requirement!r})"
+        return f"LoginGuard({self.login_type!r}, {self.requirement!r})"
 
 
 class _ShownLoginGuard(LoginGuard, SecurityBase):
@@ -547,7 +545,7 @@ class AuthManager(ErrorAnswers):
         auth = self._instances.get(login_type)
         if auth is not None:
             auth._gate.blame(error, connection, kind)
-            error.evidence = replace(error.evidence or Evidence(auth, kind), source=_Answers(self, auth))
+            error.evidence = replace(error.evidence or Evidence(auth, kind), source=self._voice_of(auth))
             return
         if error.evidence is None:
             error.evidence = Evidence(self, kind)
@@ -556,19 +554,14 @@ class AuthManager(ErrorAnswers):
         if connection is not None:
             install_handler(connection)
 
-    def _own_messages(self) -> dict[str, str | None]:
+    def _voice_of(self, auth: AuthX[Any]) -> AuthX[Any]:
+        """Give what answers as an instance does, in this manager's words where it has words of its own."""
         names = [name for name in dir(self) if name.startswith("MSG_")]
-        return {name: getattr(self, name) for name in names if getattr(self, name) != getattr(ErrorAnswers, name, None)}
-
-
-class _Answers:
-    """Answers as an instance does, in the words of the manager where it has words of its own."""
-
-    def __init__(self, manager: AuthManager, auth: AuthX[Any]) -> None:
-        self._manager = manager
-        self._auth = auth
-
-    def _respond(self, scope: Scope, error: AuthXException) -> Response:
-        speaker = copy(self._auth)
-        vars(speaker).update(self._manager._own_messages())
-        return speaker._respond(scope, error)
+        words = {
+            name: getattr(self, name) for name in names if getattr(self, name) != getattr(ErrorAnswers, name, None)
+        }
+        if not words:
+            return auth
+        voice = copy(auth)
+        vars(voice).update(words)
+        return voice

@@ -11,14 +11,16 @@ import time
 from collections.abc import Awaitable, Callable
 from hashlib import blake2b
 from inspect import isawaitable
-from typing import Protocol, cast, runtime_checkable
+from typing import Final, Protocol, cast, runtime_checkable
 
 from starlette.requests import HTTPConnection, Request
 
 from authx.exceptions import BadConfigurationError, RateLimitExceeded
 from authx.http.errors import install_handler
+from authx.http.security import Guard
+from authx.schema import TokenPayload
 
-__all__ = ["InMemoryBackend", "RateLimitBackend", "RateLimiter", "TimedRateLimitBackend"]
+__all__ = ["InMemoryBackend", "LimitedGuard", "RateLimitBackend", "RateLimiter", "TimedRateLimitBackend"]
 
 _FREED_PER_CALL = 4
 _LONGEST_KEY = 128
@@ -225,7 +227,48 @@ class RateLimiter:
             install_handler(request)
             raise RateLimitExceeded(retry_after=await self._seconds_to_wait(key))
 
+    def error_statuses(self, method: str) -> dict[int, str]:  # noqa: ARG002 - the same for every method
+        """See `authx.http.openapi.Describable`."""
+        return {429: "Too many requests; `Retry-After` says when the next one is allowed"}
+
     async def _seconds_to_wait(self, key: str) -> int:
         backend = self.backend
         remaining = await backend.remaining(key, self.window) if isinstance(backend, TimedRateLimitBackend) else None
         return max(1, math.ceil(self.window if remaining is None else min(self.window, remaining)))
+
+
+class LimitedGuard:
+    """A dependency that counts a request, whoever it comes from, and then asks for its access token.
+
+    Args:
+        limiter: Counts requests.
+        guard: Verifies tokens.
+    """
+
+    def __init__(self, limiter: RateLimiter, guard: Guard) -> None:
+        self.limiter: Final = limiter
+        self.guard: Final = guard
+
+    async def __call__(self, request: HTTPConnection) -> TokenPayload:
+        """Count the request and verify its token.
+
+        Args:
+            request: The request or WebSocket.
+
+        Returns:
+            The token's payload.
+
+        Raises:
+            RateLimitExceeded: There have been too many requests; this one's token is not looked at.
+            AuthXException: The token is missing or not good.
+        """
+        try:
+            await self.limiter(request)
+        except RateLimitExceeded as error:
+            self.guard.gate.blame(error, request, self.guard.requirement.kind)
+            raise
+        return await self.guard(request)
+
+    def error_statuses(self, method: str) -> dict[int, str]:
+        """See `authx.http.openapi.Describable`."""
+        return self.guard.error_statuses(method) | self.limiter.error_statuses(method)

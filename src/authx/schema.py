@@ -70,35 +70,6 @@ class TokenPayload(BaseModel):
     def _with_zone(cls, value: datetime | timedelta | None) -> datetime | timedelta | None:
         return value.astimezone(UTC) if isinstance(value, datetime) else value
 
-    @classmethod
-    def from_claims(cls, claims: JSONObject) -> Self:
-        """Make a payload from claims that passed `authx.core.checks.shape`, without validating them again.
-
-        Args:
-            claims: Verified claims; what is mutable in them is copied.
-
-        Returns:
-            The payload, equal to the one that validation would make.
-        """
-        fields: dict[str, Any] = {**_DEFAULTS, **claims}
-        extra: dict[str, Any] = {}
-        if len(fields) != len(_DEFAULTS):
-            for name in claims:
-                if name not in _DEFAULTS:
-                    extra[name] = deepcopy(fields.pop(name))
-        if (scopes := fields["scopes"]) is not None:
-            fields["scopes"] = list(scopes)
-        if (audience := fields["aud"]).__class__ is list:
-            fields["aud"] = list(audience)
-        if (exp := fields["exp"]) is not None:
-            fields["exp"] = datetime.fromtimestamp(exp, UTC)
-        payload = cls.__new__(cls)
-        _set(payload, "__dict__", fields)
-        _set(payload, "__pydantic_fields_set__", set(claims))
-        _set(payload, "__pydantic_extra__", extra)
-        _set(payload, "__pydantic_private__", None)
-        return payload
-
     @property
     def extra_dict(self) -> dict[str, Any]:
         """The claims beyond the named ones."""
@@ -235,11 +206,51 @@ class TokenPayload(BaseModel):
         return cls.model_validate(decode_token(token, key, algorithms, audience, issuer, verify))
 
 
+_new = object.__new__
 _set = object.__setattr__
 _DEFAULTS: Final[dict[str, Any]] = {
     name: None if field.default_factory is not None else field.default
     for name, field in TokenPayload.model_fields.items()
 }
+
+
+class PayloadTemplate:
+    """Makes payloads of the same claims again and again, without validating what has been checked.
+
+    Args:
+        claims: Claims that passed `authx.core.checks.shape`.
+    """
+
+    __slots__ = ("_extra", "_fields", "_names")
+
+    def __init__(self, claims: JSONObject) -> None:
+        fields: dict[str, Any] = {**_DEFAULTS, **claims}
+        self._extra: dict[str, Any] | None = None
+        if len(fields) != len(_DEFAULTS):
+            self._extra = {name: fields.pop(name) for name in claims if name not in _DEFAULTS}
+        exp = fields["exp"]
+        if exp is not None:
+            fields["exp"] = datetime.fromtimestamp(exp, UTC)
+        self._fields = fields
+        self._names = set(claims)
+
+    def make(self) -> TokenPayload:
+        """Make a payload, equal to the one that validation would make.
+
+        Returns:
+            A payload of its own: what is mutable in it is a copy.
+        """
+        fields = self._fields.copy()
+        if (scopes := fields["scopes"]) is not None:
+            fields["scopes"] = scopes.copy()
+        if (audience := fields["aud"]).__class__ is list:
+            fields["aud"] = audience.copy()
+        payload = _new(TokenPayload)
+        _set(payload, "__dict__", fields)
+        _set(payload, "__pydantic_fields_set__", self._names.copy())
+        _set(payload, "__pydantic_extra__", {} if self._extra is None else deepcopy(self._extra))
+        _set(payload, "__pydantic_private__", None)
+        return payload
 
 
 class RequestToken(BaseModel):

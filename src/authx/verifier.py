@@ -9,11 +9,41 @@ from authx.core import checks, codec
 from authx.core.keys import KeyRing
 from authx.core.strict_json import JSONObject
 from authx.exceptions import JWTDecodeError
+from authx.schema import PayloadTemplate, TokenPayload
 
-__all__ = ["Verifier"]
+__all__ = ["Verified", "Verifier"]
 
 # Hosts' clocks differ: a token from the next machine may be issued some seconds ahead of this one's time.
 _CLOCK_SKEW: Final = 10.0
+
+
+class Verified:
+    """The claims of a verified token. They are shared: do not change them, and hand out `payload()`.
+
+    Attributes:
+        claims: The claims, of good shape.
+        expires: Seconds since 1970 from which on they are too old.
+        begins: Seconds since 1970 before which they are too young.
+    """
+
+    __slots__ = ("_template", "begins", "claims", "expires")
+
+    def __init__(self, claims: JSONObject, expires: float, begins: float) -> None:
+        self.claims = claims
+        self.expires = expires
+        self.begins = begins
+        self._template: PayloadTemplate | None = None
+
+    def payload(self) -> TokenPayload:
+        """Make a payload of the claims.
+
+        Returns:
+            A payload of its own for each caller.
+        """
+        template = self._template
+        if template is None:
+            template = self._template = PayloadTemplate(self.claims)
+        return template.make()
 
 
 class Verifier:
@@ -63,9 +93,9 @@ class Verifier:
         self._identity_claim = identity_claim
         self._may_lack_exp = may_lack_exp
         self._room = remember
-        self._remembered: dict[bytes, tuple[JSONObject, float, float]] = {}
+        self._remembered: dict[bytes, Verified] = {}
 
-    def verify(self, token: bytes, now: float) -> JSONObject:
+    def verify(self, token: bytes, now: float) -> Verified:
         """Verify a token.
 
         Args:
@@ -73,37 +103,41 @@ class Verifier:
             now: Seconds since 1970.
 
         Returns:
-            Its claims, of good shape. They are shared: do not change them, and copy what you hand out.
+            Its claims, of good shape.
 
         Raises:
             JWTDecodeError: Or a child of it, that says what is wrong.
         """
         known = self._remembered.get(token)
         if known is not None:
-            claims, expires, begins = known
-            if expires > now and begins <= now:
-                return claims
+            if known.begins <= now < known.expires:
+                return known
             self._remembered.pop(token, None)
-            checks.dates(claims, now, self._leeway, self._skew)
-            return claims
+            checks.dates(known.claims, now, self._leeway, self._skew)
+            return known
         claims = codec.decode(token, self.ring)
         checks.shape(claims, self._identity_claim)
         checks.dates(claims, now, self._leeway, self._skew)
         if "exp" not in claims and claims.get("type") not in self._may_lack_exp:
             raise JWTDecodeError("Invalid token: exp is missing")
-        checks.issuer(claims, self._issuer)
-        checks.audience(claims, self._audience)
+        if self._issuer is not None:
+            checks.issuer(claims, self._issuer)
+        if self._audience is not None or "aud" in claims:
+            checks.audience(claims, self._audience)
+        exp, nbf = claims.get("exp", inf), claims.get("nbf", 0)
+        verified = Verified(
+            claims,
+            exp + self._leeway,  # type: ignore[operator]
+            max(claims["iat"], nbf) - self._skew,  # type: ignore[type-var, operator]
+        )
         if self._room:
-            self._remember(token, claims)
-        return claims
+            self._remember(token, verified)
+        return verified
 
-    def _remember(self, token: bytes, claims: JSONObject) -> None:
+    def _remember(self, token: bytes, verified: Verified) -> None:
         remembered = self._remembered
         if len(remembered) >= self._room:
             # Where another thread makes room at the same moment, that is room enough.
             with suppress(RuntimeError, StopIteration):
                 remembered.pop(next(iter(remembered)), None)
-        exp, nbf = claims.get("exp", inf), claims.get("nbf", 0)
-        expires = exp + self._leeway  # type: ignore[operator]
-        begins = max(claims["iat"], nbf) - self._skew  # type: ignore[type-var, operator]
-        remembered[token] = (claims, expires, begins)
+        remembered[token] = verified

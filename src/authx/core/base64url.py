@@ -26,7 +26,7 @@ def encode(data: bytes) -> bytes:
     Returns:
         ASCII bytes.
     """
-    return b2a_base64(data, newline=False).translate(_TO_URL).rstrip(b"=")
+    return b2a_base64(data, newline=False).translate(_TO_URL, b"=")
 
 
 def decode(text: bytes) -> bytes:

@@ -6,6 +6,7 @@ a session by either of the two.
 """
 
 import re
+from functools import lru_cache
 from hashlib import sha256
 
 __all__ = ["is_session_id_of", "refresh_jti", "session_created_at", "session_id", "subject_hash", "uuid4"]
@@ -28,6 +29,7 @@ def uuid4(randomness: bytes) -> str:
     return f"{h[:8]}-{h[8:12]}-4{h[13:16]}-{_VARIANT[h[16]]}{h[17:20]}-{h[20:]}"
 
 
+@lru_cache(maxsize=4096)
 def subject_hash(sub: str) -> str:
     """Hash a subject to the four hex digits that end its session ids.
 

@@ -31,25 +31,11 @@ from authx.http.requirement import Requirement
 from authx.http.wiring import Wiring, wire
 from authx.keyring import short_secret_warning
 from authx.types import TokenLocation, TokenType
+from authx.verifier import Verified
 
 __all__ = ["Gate"]
 
 _logger = logging.getLogger("authx")
-
-
-class _Seen:
-    """What one gate found out about one request.
-
-    Attributes:
-        found: The token found, by what decided the search.
-        claims: The claims of verified tokens, by token and by the type they were accepted as.
-    """
-
-    __slots__ = ("claims", "found")
-
-    def __init__(self) -> None:
-        self.found: dict[tuple[object, ...], Found] = {}
-        self.claims: dict[tuple[bytes, TokenType | None], JSONObject] = {}
 
 
 class Gate:
@@ -115,31 +101,59 @@ class Gate:
         Raises:
             MissingTokenError: There is none.
             MissingCSRFTokenError: There is one in a cookie, without its CSRF value.
-            InvalidRequestError: There are two, or it is too long.
+            InvalidRequestError: There are two.
             KeyError: A location's name is unknown.
         """
         wiring = self.wiring
-        places = wiring.configured[kind] if locations is None else self._places(wiring, kind, locations)
-        without_csrf: MissingCSRFTokenError | None = None
+        if locations is None:
+            places = wiring.configured[kind]
+        else:
+            places = tuple(wiring.locations[kind][name] for name in locations)
+        if any(place.reads_body for place in places):
+            return await self._search_all(connection, kind, places, verify_csrf)
+        return self._search(connection.scope, kind, places, verify_csrf)
+
+    def limit(self, found: Found) -> None:
+        """Refuse a token that is longer than any of ours, before anything of it is looked at.
+
+        Args:
+            found: The token.
+
+        Raises:
+            InvalidRequestError: It is too long.
+        """
+        if len(found.token) > self.wiring.max_token_bytes:
+            raise _too_long(self.wiring.max_token_bytes)
+
+    def _search(self, scope: Scope, kind: TokenType, places: tuple[Location, ...], verify_csrf: bool | None) -> Found:
+        """Look at each place in turn; none of them has to wait."""
+        without_csrf = None
         for place in places:
             try:
-                found = await place.find(connection, verify_csrf)
+                found = place.find(scope, verify_csrf)
             except MissingCSRFTokenError as error:
                 without_csrf = error
                 continue
             if found is not None:
-                if len(found.token) > wiring.max_token_bytes:
-                    raise InvalidRequestError(f"the token is longer than {wiring.max_token_bytes} bytes")
                 return found
-        if without_csrf is not None:
-            raise without_csrf
-        raise MissingTokenError(*[f"no {kind} token in {place.name}" for place in places])
+        raise without_csrf or _missing(kind, places)
 
-    @staticmethod
-    def _places(wiring: Wiring, kind: TokenType, names: Sequence[TokenLocation]) -> list[Location]:
-        return [wiring.locations[kind][name] for name in names]
+    async def _search_all(
+        self, connection: HTTPConnection, kind: TokenType, places: tuple[Location, ...], verify_csrf: bool | None
+    ) -> Found:
+        """Look at each place in turn, the request's body among them."""
+        without_csrf = None
+        for place in places:
+            try:
+                found = await place.find_in_body(connection, verify_csrf)
+            except MissingCSRFTokenError as error:
+                without_csrf = error
+                continue
+            if found is not None:
+                return found
+        raise without_csrf or _missing(kind, places)
 
-    async def admit(self, connection: HTTPConnection, requirement: Requirement) -> JSONObject:
+    async def admit(self, connection: HTTPConnection, requirement: Requirement) -> Verified:
         """Verify a request's token against a route's requirement.
 
         Args:
@@ -147,43 +161,46 @@ class Gate:
             requirement: What the route asks for.
 
         Returns:
-            The token's claims; shared, so copy what you hand out.
+            The verified token.
 
         Raises:
             AuthXException: What is wrong, with its evidence.
         """
         scope = connection.scope
+        kind = requirement.kind
         try:
-            seen: _Seen | None = scope.get(self._scope_key)
-            if seen is None:
-                seen = scope[self._scope_key] = _Seen()
-            found = seen.found.get(requirement.search)
-            if found is None:
-                found = seen.found[requirement.search] = await self.find(
-                    connection, requirement.kind, requirement.locations, requirement.verify_csrf
-                )
-            key = (found.token, requirement.kind if requirement.verify_type else None)
-            claims = seen.claims.get(key)
-            if claims is None:
-                claims = seen.claims[key] = await self._verify(found.token, requirement)
+            wiring = self._wiring or self._wire()
+            if requirement.locations is None and not wiring.reads_body[kind]:
+                found = self._search(scope, kind, wiring.configured[kind], requirement.verify_csrf)
+            else:
+                found = await self.find(connection, kind, requirement.locations, requirement.verify_csrf)
+            token = found.token
+            seen: dict[bytes, Verified] | None = scope.get(self._scope_key)
+            verified = None if seen is None else seen.get(token)
+            if verified is None:
+                if len(token) > wiring.max_token_bytes:
+                    raise _too_long(wiring.max_token_bytes)
+                verified = wiring.verifier.verify(token, self.clock())
+                if requirement.verify_type and verified.claims.get("type") != kind:
+                    raise checks.wrong_type(kind)
+                if self.blocklist is not None and await self.blocklist(token.decode("ascii")):
+                    raise RevokedTokenError("Token has been revoked")
+                if seen is None:
+                    scope[self._scope_key] = {token: verified}
+                else:
+                    seen[token] = verified
+            elif requirement.verify_type:
+                checks.token_type(verified.claims, kind)
             if requirement.verify_fresh:
-                checks.fresh(claims)
+                checks.fresh(verified.claims)
             if not found.csrf_exempt:
-                self._check_csrf(claims, found)
+                self._check_csrf(verified.claims, found)
             if requirement.scopes is not None:
-                checks.scopes(claims, requirement.scopes, requirement.all_scopes)
+                checks.scopes(verified.claims, requirement.scopes, requirement.all_scopes)
         except AuthXException as error:
-            self.blame(error, connection, requirement.kind)
+            self.blame(error, connection, kind)
             raise
-        return claims
-
-    async def _verify(self, token: bytes, requirement: Requirement) -> JSONObject:
-        claims = (self._wiring or self._wire()).verifier.verify(token, self.clock())
-        if requirement.verify_type:
-            checks.token_type(claims, requirement.kind)
-        if self.blocklist is not None and await self.blocklist(token.decode("ascii")):
-            raise RevokedTokenError("Token has been revoked")
-        return claims
+        return verified
 
     @staticmethod
     def _check_csrf(claims: JSONObject, found: Found) -> None:
@@ -200,8 +217,8 @@ class Gate:
         Returns:
             Whether one was.
         """
-        seen: _Seen | None = scope.get(self._scope_key)
-        return seen is not None and any(accepted_as == kind for _, accepted_as in seen.claims)
+        seen: dict[bytes, Verified] = scope.get(self._scope_key, {})
+        return any(verified.claims.get("type") == kind for verified in seen.values())
 
     def blame(self, error: AuthXException, connection: HTTPConnection | None, kind: TokenType) -> None:
         """Note on an error where it came from, and see to it that it will be answered.
@@ -227,3 +244,11 @@ class Gate:
             return any(read_cookie(connection.scope, name.encode("latin-1")) for name in names)
         except InvalidRequestError:
             return True
+
+
+def _missing(kind: TokenType, places: tuple[Location, ...]) -> MissingTokenError:
+    return MissingTokenError(*[f"no {kind} token in {place.name}" for place in places])
+
+
+def _too_long(limit: int) -> InvalidRequestError:
+    return InvalidRequestError(f"the token is longer than {limit} bytes")

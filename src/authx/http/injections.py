@@ -61,6 +61,7 @@ class TokenFinder:
         """
         try:
             found = await self._gate.find(request, self._kind, locations)
+            self._gate.limit(found)
         except AuthXException as error:
             self._gate.blame(error, request, self._kind)
             raise
@@ -95,10 +96,10 @@ class SubjectGuard(Generic[T]):
             AttributeError: No subject getter is set.
             AuthXException: The request has no good access token.
         """
-        claims = await self._guard.gate.admit(request, self._guard.requirement)
+        verified = await self._guard.gate.admit(request, self._guard.requirement)
         if self.getter is None:
             raise AttributeError("Model callback not set: register one with set_subject_getter")
-        subject: Any = await self.getter(str(claims["sub"]))
+        subject: Any = await self.getter(str(verified.claims["sub"]))
         return subject  # type: ignore[no-any-return]
 
     def error_statuses(self, method: str) -> dict[int, str]:

@@ -42,11 +42,16 @@ class Location(Protocol):
         """Its name in the configuration."""
         ...
 
-    async def find(self, connection: HTTPConnection, verify_csrf: bool | None) -> Found | None:
+    @property
+    def reads_body(self) -> bool:
+        """Whether the request's body may have to be read; then `find_in_body` is asked instead of `find`."""
+        ...
+
+    def find(self, scope: Scope, verify_csrf: bool | None) -> Found | None:
         """Look for a token.
 
         Args:
-            connection: The request or WebSocket.
+            scope: The ASGI scope of a request or WebSocket.
             verify_csrf: Whether a cookie needs its CSRF value; `None`: as the method demands.
 
         Returns:
@@ -57,6 +62,10 @@ class Location(Protocol):
             MissingCSRFTokenError: There is one without the CSRF value it needs.
             CSRFError: The request was made by a page of another origin, or carries two CSRF values.
         """
+        ...
+
+    async def find_in_body(self, connection: HTTPConnection, verify_csrf: bool | None) -> Found | None:
+        """As `find`, for a location that may have to wait for the body."""
         ...
 
 
@@ -73,7 +82,21 @@ def header_values(scope: Scope, name: bytes) -> list[bytes]:
     return [value for key, value in scope["headers"] if key == name]
 
 
-class HeaderLocation:
+class _InHead:
+    """A location that the head of a request holds: there is nothing to wait for."""
+
+    reads_body: Final = False
+
+    def find(self, scope: Scope, verify_csrf: bool | None) -> Found | None:
+        """See `Location.find`."""
+        raise NotImplementedError
+
+    async def find_in_body(self, connection: HTTPConnection, verify_csrf: bool | None) -> Found | None:
+        """See `Location.find_in_body`."""
+        return self.find(connection.scope, verify_csrf)
+
+
+class HeaderLocation(_InHead):
     """A token in a header, after its scheme (RFC 6750 section 2.1).
 
     Args:
@@ -90,20 +113,22 @@ class HeaderLocation:
         self._prefix = f"{scheme} ".encode("latin-1")
         self._length = len(self._scheme)
 
-    async def find(self, connection: HTTPConnection, verify_csrf: bool | None) -> Found | None:  # noqa: ARG002
+    def find(self, scope: Scope, verify_csrf: bool | None) -> Found | None:  # noqa: ARG002
         """See `Location.find`."""
         value = None
         name = self._header
-        for key, candidate in connection.scope["headers"]:
+        for key, candidate in scope["headers"]:
             if key == name:
                 if value is not None:
                     raise InvalidRequestError(f"two {self._label} headers; send one")
                 value = candidate
         if value is None:
             return None
-        token = self._after_scheme(value)
+        token = value[self._length + 1 :] if value.startswith(self._prefix) else self._after_scheme(value)
         if not token:
             return None
+        if b" " in token or b"\t" in token or b"," in token:
+            token = token.strip(b" ")
         if b" " in token or b"\t" in token or b"," in token:
             raise InvalidRequestError(f"the {self._label} header holds more than one token")
         return Found(token, "headers")
@@ -111,8 +136,6 @@ class HeaderLocation:
     def _after_scheme(self, value: bytes) -> bytes | None:
         if not self._scheme:
             return value.strip(b" \t")
-        if value.startswith(self._prefix):
-            return value[self._length + 1 :].strip(b" ")
         if value[: self._length].lower() != self._scheme:
             return None
         rest = value[self._length :]
@@ -121,7 +144,7 @@ class HeaderLocation:
         return rest.strip(b" ") if rest.startswith(b" ") else None
 
 
-class QueryLocation:
+class QueryLocation(_InHead):
     """A token in the URL's query; off unless configured, for URLs end up in logs.
 
     Args:
@@ -133,9 +156,9 @@ class QueryLocation:
     def __init__(self, parameter: str) -> None:
         self._parameter = parameter
 
-    async def find(self, connection: HTTPConnection, verify_csrf: bool | None) -> Found | None:  # noqa: ARG002
+    def find(self, scope: Scope, verify_csrf: bool | None) -> Found | None:  # noqa: ARG002
         """See `Location.find`."""
-        query = connection.scope.get("query_string", b"")
+        query = scope.get("query_string", b"")
         if not query:
             return None
         try:
@@ -156,12 +179,17 @@ class JSONLocation:
     """
 
     name: Final = "json"
+    reads_body: Final = True
 
     def __init__(self, key: str) -> None:
         self._key = key
 
-    async def find(self, connection: HTTPConnection, verify_csrf: bool | None) -> Found | None:  # noqa: ARG002
-        """See `Location.find`."""
+    def find(self, scope: Scope, verify_csrf: bool | None) -> Found | None:  # noqa: ARG002
+        """Nothing can be found in the head alone."""
+        return None
+
+    async def find_in_body(self, connection: HTTPConnection, verify_csrf: bool | None) -> Found | None:  # noqa: ARG002
+        """See `Location.find_in_body`."""
         if not isinstance(connection, Request) or not _is_json(connection.scope):
             return None
         body = await connection.body()
@@ -206,30 +234,42 @@ class CookieLocation:
         self._csrf_label = csrf_header
         self._csrf_header = csrf_header.lower().encode("latin-1")
         self._csrf_field = csrf_field
+        self.reads_body: Final = csrf_field is not None
         self._csrf_methods = frozenset(csrf_methods)
         self._trusted_origins = frozenset(trusted_origins)
 
-    async def find(self, connection: HTTPConnection, verify_csrf: bool | None) -> Found | None:
+    def find(self, scope: Scope, verify_csrf: bool | None) -> Found | None:
         """See `Location.find`."""
-        scope = connection.scope
         token = read_cookie(scope, self._cookie)
         if token is None:
             return None
-        if scope["type"] == "websocket":
-            # A handshake has no method and no CSRF header; its Origin is what tells whose page it is.
-            self._check_origin(scope)
+        if not self._needs_csrf(scope, verify_csrf):
             return Found(token, "cookies")
-        needed = scope["method"] in self._csrf_methods if verify_csrf is None else verify_csrf
-        if not needed:
-            return Found(token, "cookies")
-        if self._trusted_origins:
-            self._check_origin(scope)
         value = self._csrf_from_header(scope)
-        if value is None and self._csrf_field is not None:
-            value = await self._csrf_from_form(connection, self._csrf_field)
         if value is None:
             raise MissingCSRFTokenError(self._advice())
         return Found(token, "cookies", value, csrf_exempt=False)
+
+    async def find_in_body(self, connection: HTTPConnection, verify_csrf: bool | None) -> Found | None:
+        """See `Location.find_in_body`; only the CSRF value can be in the body, as a form field."""
+        try:
+            return self.find(connection.scope, verify_csrf)
+        except MissingCSRFTokenError:
+            value = await self._csrf_from_form(connection)
+            token = read_cookie(connection.scope, self._cookie)
+            if value is None or token is None:
+                raise
+            return Found(token, "cookies", value, csrf_exempt=False)
+
+    def _needs_csrf(self, scope: Scope, verify_csrf: bool | None) -> bool:
+        if scope["type"] == "websocket":
+            # A handshake has no method and no CSRF header; its Origin is what tells whose page it is.
+            self._check_origin(scope)
+            return False
+        needed = scope["method"] in self._csrf_methods if verify_csrf is None else verify_csrf
+        if needed and self._trusted_origins:
+            self._check_origin(scope)
+        return needed
 
     def _csrf_from_header(self, scope: Scope) -> str | None:
         values = set(header_values(scope, self._csrf_header))
@@ -238,14 +278,14 @@ class CookieLocation:
         value = values.pop() if values else b""
         return value.decode("latin-1") or None
 
-    async def _csrf_from_form(self, connection: HTTPConnection, field: str) -> str | None:
-        if not isinstance(connection, Request):
+    async def _csrf_from_form(self, connection: HTTPConnection) -> str | None:
+        if self._csrf_field is None or not isinstance(connection, Request):
             return None
         try:
             form = await connection.form()
         except (HTTPException, ValueError):
             raise InvalidRequestError("the form in the body is not readable") from None
-        value = form.get(field)
+        value = form.get(self._csrf_field)
         return value if isinstance(value, str) and value else None
 
     def _advice(self) -> str:

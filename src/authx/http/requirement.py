@@ -1,6 +1,6 @@
 """What a route asks of a request's token, as one value that can be a dictionary's key."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import get_args
 
 from authx.types import TokenLocation, TokenType
@@ -20,7 +20,6 @@ class Requirement:
         locations: Where to look, in order; `None` as configured.
         scopes: The scopes it must have; `None` if none are asked for.
         all_scopes: Whether all of them are needed, or any one.
-        search: What decides which token of a request is found.
     """
 
     kind: TokenType = "access"
@@ -30,13 +29,11 @@ class Requirement:
     locations: tuple[TokenLocation, ...] | None = None
     scopes: tuple[str, ...] | None = None
     all_scopes: bool = True
-    search: tuple[object, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Refuse what does not exist; join once what the search depends on."""
+        """Refuse what does not exist."""
         if self.kind not in get_args(TokenType):
             raise ValueError(f"{self.kind!r} is no token type; use 'access' or 'refresh'")
         for location in self.locations or ():
             if location not in get_args(TokenLocation):
                 raise ValueError(f"{location!r} is no token location; use headers, cookies, json or query")
-        object.__setattr__(self, "search", (self.kind, self.verify_csrf, self.locations))

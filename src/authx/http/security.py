@@ -50,7 +50,7 @@ class Guard:
         Raises:
             AuthXException: The requirement is not met.
         """
-        return TokenPayload.from_claims(await self.gate.admit(request, self.requirement))
+        return (await self.gate.admit(request, self.requirement)).payload()
 
     def error_statuses(self, method: str) -> dict[int, str]:
         """See `authx.http.openapi.Describable`."""
@@ -95,7 +95,7 @@ class _SchemesGuard(_SchemeGuard):
 
     async def __call__(self, request: HTTPConnection, **_: None) -> TokenPayload:
         """Verify the request's token; see `Guard.__call__`."""
-        return TokenPayload.from_claims(await self.gate.admit(request, self.requirement))
+        return (await self.gate.admit(request, self.requirement)).payload()
 
 
 class _Scheme(SecurityBase):

@@ -28,6 +28,7 @@ class Wiring:
         verifier: Verifies tokens.
         issuer: Makes them.
         configured: The locations looked at for each type, in order.
+        reads_body: Whether looking for a type's tokens may have to wait for the body.
         locations: Every location by type and name, for calls that name their own.
         cookies: The cookies of each type.
         uses_cookies: Whether cookies are a location of any type.
@@ -38,6 +39,7 @@ class Wiring:
     verifier: Verifier
     issuer: Issuer
     configured: Mapping[TokenType, tuple[Location, ...]]
+    reads_body: Mapping[TokenType, bool]
     locations: Mapping[TokenType, Mapping[TokenLocation, Location]]
     cookies: Mapping[TokenType, CookiePair]
     uses_cookies: bool
@@ -90,6 +92,10 @@ def wire(config: AuthXConfig, login_type: str | None) -> Wiring:
     ring = build_ring(config)
     lifetimes = {"access": config.JWT_ACCESS_TOKEN_EXPIRES, "refresh": config.JWT_REFRESH_TOKEN_EXPIRES}
     all_locations: dict[TokenType, dict[TokenLocation, Location]] = {kind: _locations(config, kind) for kind in _TYPES}
+    configured = {
+        kind: tuple(all_locations[kind][name] for name in dict.fromkeys(location_names(config, kind)))
+        for kind in _TYPES
+    }
     with_cookies = frozenset(kind for kind in _TYPES if "cookies" in location_names(config, kind))
     return Wiring(
         config=config,
@@ -116,10 +122,8 @@ def wire(config: AuthXConfig, login_type: str | None) -> Wiring:
             identity_claim=config.JWT_IDENTITY_CLAIM,
             login_type=login_type,
         ),
-        configured={
-            kind: tuple(all_locations[kind][name] for name in dict.fromkeys(location_names(config, kind)))
-            for kind in _TYPES
-        },
+        configured=configured,
+        reads_body={kind: any(place.reads_body for place in configured[kind]) for kind in _TYPES},
         locations=all_locations,
         cookies={kind: _cookies(config, kind) for kind in _TYPES},
         uses_cookies=bool(with_cookies),
