@@ -27,6 +27,7 @@ from authx.exceptions import (
     LoginTypeMismatchError,
     PolicyDeniedError,
     TokenExpiredError,
+    TokenTypeError,
 )
 from authx.http.errors import ErrorAnswers, install_handler
 from authx.http.requirement import Requirement
@@ -40,7 +41,7 @@ from authx.policy import (
     build_policy_environment,
     default_subject_from_payload,
 )
-from authx.schema import TokenPayload, TokenResponse
+from authx.schema import RequestToken, TokenPayload, TokenResponse
 from authx.types import StringOrSequence, TokenLocation, TokenType
 
 __all__ = ["AuthManager", "LoginGuard"]
@@ -161,18 +162,16 @@ class LoginGuard:
         """Tell what is wrong with a token that its login type's keys refuse, if another type's accept it."""
         wanted = self.requirement
         found = await guard.gate.find(request, wanted.kind, wanted.locations, wanted.verify_csrf)
+        token = RequestToken(token=found.token.decode("latin-1"), type=wanted.kind, location=found.location)
         for auth in self._manager._others(self.login_type):
-            gate = auth._gate
             try:
-                claims = gate.wiring.verifier.verify(found.token, gate.clock())
-            except (JWTDecodeError, BadConfigurationError):
-                continue
-            actual = TokenPayload.from_claims(claims).login_type
-            if actual == self.login_type:
-                continue
-            if wanted.verify_type and claims.get("type") != wanted.kind:
+                actual = auth.verify_token(token, verify_type=wanted.verify_type, verify_csrf=False).login_type
+            except TokenTypeError:
                 return checks.wrong_type(wanted.kind)
-            return LoginTypeMismatchError(self.login_type, actual)
+            except AuthXException:
+                continue
+            if actual != self.login_type:
+                return LoginTypeMismatchError(self.login_type, actual)
         return None
 
     def error_statuses(self, method: str) -> dict[int, str]:

@@ -240,14 +240,24 @@ class PayloadTemplate:
         Returns:
             A payload of its own: what is mutable in it is a copy.
         """
-        fields = self._fields.copy()
+        return self._fill(self._fields.copy(), self._names.copy())
+
+    def make_last(self) -> TokenPayload:
+        """Make a payload of the template's own parts; the template must not be used after it.
+
+        Returns:
+            The payload; what is mutable in it is a copy, for the claims may be shared.
+        """
+        return self._fill(self._fields, self._names)
+
+    def _fill(self, fields: dict[str, Any], names: set[str]) -> TokenPayload:
         if (scopes := fields["scopes"]) is not None:
             fields["scopes"] = scopes.copy()
         if (audience := fields["aud"]).__class__ is list:
             fields["aud"] = audience.copy()
         payload = _new(TokenPayload)
         _set(payload, "__dict__", fields)
-        _set(payload, "__pydantic_fields_set__", self._names.copy())
+        _set(payload, "__pydantic_fields_set__", names)
         _set(payload, "__pydantic_extra__", {} if self._extra is None else deepcopy(self._extra))
         _set(payload, "__pydantic_private__", None)
         return payload

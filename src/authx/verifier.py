@@ -1,5 +1,6 @@
 """From token text to claims that can be trusted, and the memory that makes the second look cheap."""
 
+from collections import OrderedDict
 from collections.abc import Collection
 from contextlib import suppress
 from math import inf
@@ -24,14 +25,17 @@ class Verified:
         claims: The claims, of good shape.
         expires: Seconds since 1970 from which on they are too old.
         begins: Seconds since 1970 before which they are too young.
+        kind: The token's type, as it says.
     """
 
-    __slots__ = ("_template", "begins", "claims", "expires")
+    __slots__ = ("_asked", "_template", "begins", "claims", "expires", "kind")
 
     def __init__(self, claims: JSONObject, expires: float, begins: float) -> None:
         self.claims = claims
         self.expires = expires
         self.begins = begins
+        self.kind = claims.get("type")
+        self._asked = False
         self._template: PayloadTemplate | None = None
 
     def payload(self) -> TokenPayload:
@@ -41,8 +45,14 @@ class Verified:
             A payload of its own for each caller.
         """
         template = self._template
-        if template is None:
-            template = self._template = PayloadTemplate(self.claims)
+        if template is not None:
+            return template.make()
+        template = PayloadTemplate(self.claims)
+        if not self._asked:
+            # Most tokens of a busy service are seen once: the first payload is made without a copy.
+            self._asked = True
+            return template.make_last()
+        self._template = template
         return template.make()
 
 
@@ -93,7 +103,20 @@ class Verifier:
         self._identity_claim = identity_claim
         self._may_lack_exp = may_lack_exp
         self._room = remember
-        self._remembered: dict[bytes, Verified] = {}
+        self._remembered: OrderedDict[bytes, Verified] = OrderedDict()
+
+    def recall(self, token: bytes, now: float) -> Verified | None:
+        """Look up a token that was verified before and is still good at this moment.
+
+        Args:
+            token: The compact token.
+            now: Seconds since 1970.
+
+        Returns:
+            Its claims; `None` does not mean that anything is wrong.
+        """
+        known = self._remembered.get(token)
+        return known if known is not None and known.begins <= now < known.expires else None
 
     def verify(self, token: bytes, now: float) -> Verified:
         """Verify a token.
@@ -108,12 +131,8 @@ class Verifier:
         Raises:
             JWTDecodeError: Or a child of it, that says what is wrong.
         """
-        known = self._remembered.get(token)
+        known = self.recall(token, now)
         if known is not None:
-            if known.begins <= now < known.expires:
-                return known
-            self._remembered.pop(token, None)
-            checks.dates(known.claims, now, self._leeway, self._skew)
             return known
         claims = codec.decode(token, self.ring)
         checks.shape(claims, self._identity_claim)
@@ -138,6 +157,6 @@ class Verifier:
         remembered = self._remembered
         if len(remembered) >= self._room:
             # Where another thread makes room at the same moment, that is room enough.
-            with suppress(RuntimeError, StopIteration):
-                remembered.pop(next(iter(remembered)), None)
+            with suppress(KeyError):
+                remembered.popitem(last=False)
         remembered[token] = verified

@@ -21,20 +21,16 @@ _FIRST_ERROR_STATUS: Final = 400
 
 
 class _Jar:
-    """What one request's answer has to carry.
+    """What one request's answer has to carry; made when there is something.
 
     Attributes:
-        scope: The request's ASGI scope.
         cookies: `Set-Cookie` lines by what they name, and whether an error's answer carries them too.
-        issued: Whether a token was made, so that no cache may keep the answer.
     """
 
-    __slots__ = ("cookies", "issued", "scope")
+    __slots__ = ("cookies",)
 
-    def __init__(self, scope: Scope) -> None:
-        self.scope = scope
+    def __init__(self) -> None:
         self.cookies: dict[bytes, tuple[bytes, bool]] = {}
-        self.issued = False
 
     def pour(self, message: Message) -> None:
         """Complete the start of an answer."""
@@ -52,7 +48,8 @@ class _Jar:
         message["headers"] = headers
 
 
-_current: ContextVar[_Jar | None] = ContextVar("authx_jar", default=None)
+# The ASGI scope of the request being answered; its jar is in it under `_KEY`.
+_current: ContextVar[Scope | None] = ContextVar("authx_scope", default=None)
 
 
 class CredentialsMiddleware:
@@ -70,14 +67,15 @@ class CredentialsMiddleware:
         if scope["type"] != "http" or _KEY in scope:
             await self.app(scope, receive, send)
             return
-        jar = scope[_KEY] = _Jar(scope)
+        scope[_KEY] = None
 
         def pour(message: Message) -> Awaitable[None]:
-            if message["type"] == "http.response.start" and (jar.cookies or jar.issued):
+            jar: _Jar | None = scope[_KEY]
+            if jar is not None and message["type"] == "http.response.start":
                 jar.pour(message)
             return send(message)
 
-        token = _current.set(jar)
+        token = _current.set(scope)
         try:
             await self.app(scope, receive, pour)
         finally:
@@ -90,15 +88,22 @@ def current_scope() -> Scope | None:
     Returns:
         The scope, or `None` outside of a request or of an application without the middleware.
     """
-    jar = _current.get()
-    return None if jar is None else jar.scope
+    return _current.get()
+
+
+def _jar() -> _Jar | None:
+    scope = _current.get()
+    if scope is None:
+        return None
+    jar: _Jar | None = scope[_KEY]
+    if jar is None:
+        jar = scope[_KEY] = _Jar()
+    return jar
 
 
 def mark_issued() -> None:
     """Note that the answer may carry a token, so that nothing on its way keeps it (RFC 6749 section 5.1)."""
-    jar = _current.get()
-    if jar is not None:
-        jar.issued = True
+    _jar()
 
 
 def send_cookies(response: Response, lines: Iterable[bytes], *, on_error: bool) -> None:
@@ -110,7 +115,7 @@ def send_cookies(response: Response, lines: Iterable[bytes], *, on_error: bool) 
         on_error: Whether they also go with an answer of status 400 or more: deletions and rotations do,
             the cookies of a first login do not.
     """
-    jar = _current.get()
+    jar = _jar()
     for line in lines:
         response.raw_headers.append((_COOKIE, line))
         if jar is not None:

@@ -153,6 +153,29 @@ class Gate:
                 return found
         raise without_csrf or _missing(kind, places)
 
+    def recall(self, scope: Scope, requirement: Requirement) -> Verified | None:
+        """Go the straight way: a token in the header that was verified before, and nobody to ask about it.
+
+        Args:
+            scope: The ASGI scope of a request or WebSocket.
+            requirement: What the route asks for.
+
+        Returns:
+            The verified token; `None` where this is not so, and `admit` has to find out what is.
+        """
+        wiring = self._wiring
+        if wiring is None or self.blocklist is not None or not requirement.is_plain:
+            return None
+        header = wiring.header_first[requirement.kind]
+        token = None if header is None else header.peek(scope)
+        if token is None:
+            return None
+        verified = wiring.verifier.recall(token, self.clock())
+        if verified is None or verified.kind != requirement.kind:
+            return None
+        scope.setdefault(self._scope_key, {})[token] = verified
+        return verified
+
     async def admit(self, connection: HTTPConnection, requirement: Requirement) -> Verified:
         """Verify a request's token against a route's requirement.
 
@@ -247,7 +270,7 @@ class Gate:
 
 
 def _missing(kind: TokenType, places: tuple[Location, ...]) -> MissingTokenError:
-    return MissingTokenError(*[f"no {kind} token in {place.name}" for place in places])
+    return MissingTokenError(*[f"Missing {kind} token: {place.label}" for place in places])
 
 
 def _too_long(limit: int) -> InvalidRequestError:

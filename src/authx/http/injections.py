@@ -8,7 +8,7 @@ from starlette.requests import HTTPConnection
 from authx.exceptions import AuthXException, MissingTokenError
 from authx.http.callbacks import Callback
 from authx.http.gate import Gate
-from authx.http.security import Guard
+from authx.http.security import Guard, security_nodes
 from authx.schema import RequestToken
 from authx.types import T, TokenLocation, TokenType
 
@@ -82,8 +82,9 @@ class SubjectGuard(Generic[T]):
     def __init__(self, guard: Guard) -> None:
         self._guard: Final = guard
         self.getter: Callback | None = None
+        self.__signature__: Final = security_nodes(guard.gate, guard.requirement)
 
-    async def __call__(self, request: HTTPConnection) -> T | None:
+    async def __call__(self, request: HTTPConnection, **_: None) -> T | None:
         """Find the subject of the request's access token.
 
         Args:

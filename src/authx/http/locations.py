@@ -43,6 +43,11 @@ class Location(Protocol):
         ...
 
     @property
+    def label(self) -> str:
+        """What to call it in a message."""
+        ...
+
+    @property
     def reads_body(self) -> bool:
         """Whether the request's body may have to be read; then `find_in_body` is asked instead of `find`."""
         ...
@@ -109,6 +114,7 @@ class HeaderLocation(_InHead):
     def __init__(self, header: str, scheme: str) -> None:
         self._header = header.lower().encode("latin-1")
         self._label = header
+        self.label: Final = f"no header {header} with {f'{scheme} and ' if scheme else ''}a token"
         self._scheme = scheme.lower().encode("latin-1")
         self._prefix = f"{scheme} ".encode("latin-1")
         self._length = len(self._scheme)
@@ -133,6 +139,27 @@ class HeaderLocation(_InHead):
             raise InvalidRequestError(f"the {self._label} header holds more than one token")
         return Found(token, "headers")
 
+    def peek(self, scope: Scope) -> bytes | None:
+        """Read a token that stands alone after the scheme as it is usually written.
+
+        Args:
+            scope: The ASGI scope.
+
+        Returns:
+            What may be a token; `None` where a closer look is needed.
+        """
+        value = None
+        name = self._header
+        for key, candidate in scope["headers"]:
+            if key == name:
+                if value is not None:
+                    return None
+                value = candidate
+        if value is None or not value.startswith(self._prefix):
+            return None
+        token: bytes = value[self._length + 1 :]
+        return token
+
     def _after_scheme(self, value: bytes) -> bytes | None:
         if not self._scheme:
             return value.strip(b" \t")
@@ -154,6 +181,7 @@ class QueryLocation(_InHead):
     name: Final = "query"
 
     def __init__(self, parameter: str) -> None:
+        self.label: Final = f"no query parameter {parameter}"
         self._parameter = parameter
 
     def find(self, scope: Scope, verify_csrf: bool | None) -> Found | None:  # noqa: ARG002
@@ -165,7 +193,7 @@ class QueryLocation(_InHead):
             fields = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_QUERY_FIELDS)
         except ValueError:
             raise InvalidRequestError("the query has too many parameters") from None
-        values = {value for name, value in fields if name == self._parameter and value}
+        values = {value for name, value in fields if name == self._parameter}
         if len(values) > 1:
             raise InvalidRequestError(f"two different {self._parameter} parameters; send one")
         return Found(_raw(values.pop()), "query") if values else None
@@ -182,6 +210,7 @@ class JSONLocation:
     reads_body: Final = True
 
     def __init__(self, key: str) -> None:
+        self.label: Final = f"no key {key} in a body of the content type application/json"
         self._key = key
 
     def find(self, scope: Scope, verify_csrf: bool | None) -> Found | None:  # noqa: ARG002
@@ -202,7 +231,7 @@ class JSONLocation:
         except (ValueError, RecursionError):
             raise InvalidRequestError("the body is not readable as JSON") from None
         token = fields.get(self._key)
-        return Found(_raw(token), "json") if isinstance(token, str) and token else None
+        return Found(_raw(token), "json") if isinstance(token, str) else None
 
 
 class CookieLocation:
@@ -229,6 +258,7 @@ class CookieLocation:
         csrf_methods: Iterable[str],
         trusted_origins: Iterable[str],
     ) -> None:
+        self.label: Final = f"no cookie {cookie}"
         self._cookie = cookie.encode("latin-1")
         self._csrf_cookie = csrf_cookie
         self._csrf_label = csrf_header
@@ -285,6 +315,10 @@ class CookieLocation:
             form = await connection.form()
         except (HTTPException, ValueError):
             raise InvalidRequestError("the form in the body is not readable") from None
+        request_ends = connection.scope.get("fastapi_inner_astack")
+        if request_ends is not None:
+            # FastAPI closes only forms that it read itself; an uploaded file would stay open.
+            request_ends.push_async_callback(form.close)
         value = form.get(self._csrf_field)
         return value if isinstance(value, str) and value else None
 

@@ -21,7 +21,7 @@ from authx.http.wiring import location_names
 from authx.schema import TokenPayload
 from authx.types import TokenLocation, TokenType
 
-__all__ = ["Guard", "make_guard"]
+__all__ = ["Guard", "make_guard", "security_nodes"]
 
 _SHOWN_ORDER: Final[tuple[TokenLocation, ...]] = ("headers", "cookies", "query")
 
@@ -50,7 +50,10 @@ class Guard:
         Raises:
             AuthXException: The requirement is not met.
         """
-        return (await self.gate.admit(request, self.requirement)).payload()
+        verified = self.gate.recall(request.scope, self.requirement)
+        if verified is None:
+            verified = await self.gate.admit(request, self.requirement)
+        return verified.payload()
 
     def error_statuses(self, method: str) -> dict[int, str]:
         """See `authx.http.openapi.Describable`."""
@@ -95,7 +98,10 @@ class _SchemesGuard(_SchemeGuard):
 
     async def __call__(self, request: HTTPConnection, **_: None) -> TokenPayload:
         """Verify the request's token; see `Guard.__call__`."""
-        return (await self.gate.admit(request, self.requirement)).payload()
+        verified = self.gate.recall(request.scope, self.requirement)
+        if verified is None:
+            verified = await self.gate.admit(request, self.requirement)
+        return verified.payload()
 
 
 class _Scheme(SecurityBase):
@@ -109,6 +115,19 @@ class _Scheme(SecurityBase):
         """Do nothing."""
 
 
+def security_nodes(gate: Gate, requirement: Requirement) -> inspect.Signature:
+    """Write a signature for a dependency that is no scheme itself but has to show some.
+
+    Args:
+        gate: The instance's gate.
+        requirement: What is asked for.
+
+    Returns:
+        The signature that FastAPI reads: the connection, and a node for each scheme.
+    """
+    return _signature(_schemes(gate, requirement))
+
+
 def make_guard(gate: Gate, requirement: Requirement) -> Guard:
     """Make the dependency for a requirement, with the schemes its configuration has at this moment.
 
@@ -119,15 +138,17 @@ def make_guard(gate: Gate, requirement: Requirement) -> Guard:
     Returns:
         The dependency; make it once and keep it.
     """
-    names = requirement.locations
-    if names is None:
-        names = tuple(location_names(gate.config, requirement.kind))
-    schemes = [_scheme(gate.config, requirement.kind, name) for name in _SHOWN_ORDER if name in names]
+    schemes = _schemes(gate, requirement)
     if not schemes:
         return Guard(gate, requirement)
     if len(schemes) == 1:
         return _SchemeGuard(gate, requirement, *schemes[0])
     return _SchemesGuard(gate, requirement, schemes)
+
+
+def _schemes(gate: Gate, requirement: Requirement) -> list[tuple[str, SecurityModel]]:
+    names = requirement.locations or location_names(gate.config, requirement.kind)
+    return [_scheme(gate.config, requirement.kind, name) for name in _SHOWN_ORDER if name in names]
 
 
 def _signature(schemes: list[tuple[str, SecurityModel]]) -> inspect.Signature:

@@ -28,6 +28,7 @@ class Wiring:
         verifier: Verifies tokens.
         issuer: Makes them.
         configured: The locations looked at for each type, in order.
+        header_first: The header, for types that are looked for there first.
         reads_body: Whether looking for a type's tokens may have to wait for the body.
         locations: Every location by type and name, for calls that name their own.
         cookies: The cookies of each type.
@@ -39,6 +40,7 @@ class Wiring:
     verifier: Verifier
     issuer: Issuer
     configured: Mapping[TokenType, tuple[Location, ...]]
+    header_first: Mapping[TokenType, HeaderLocation | None]
     reads_body: Mapping[TokenType, bool]
     locations: Mapping[TokenType, Mapping[TokenLocation, Location]]
     cookies: Mapping[TokenType, CookiePair]
@@ -123,12 +125,17 @@ def wire(config: AuthXConfig, login_type: str | None) -> Wiring:
             login_type=login_type,
         ),
         configured=configured,
+        header_first={kind: _header_first(configured[kind]) for kind in _TYPES},
         reads_body={kind: any(place.reads_body for place in configured[kind]) for kind in _TYPES},
         locations=all_locations,
         cookies={kind: _cookies(config, kind) for kind in _TYPES},
         uses_cookies=bool(with_cookies),
         max_token_bytes=config.JWT_MAX_TOKEN_BYTES,
     )
+
+
+def _header_first(places: tuple[Location, ...]) -> HeaderLocation | None:
+    return places[0] if places and isinstance(places[0], HeaderLocation) else None
 
 
 def _names(setting: StringOrSequence | None) -> frozenset[str] | None:

@@ -1,0 +1,1 @@
+"""What makes tokens and rows one thing: sessions that are refreshed, listed and ended."""

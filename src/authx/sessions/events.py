@@ -1,0 +1,103 @@
+"""Security events: what happened to whose session, for a log, an alarm or a message to the user."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from inspect import isawaitable
+from typing import Any, Final
+
+__all__ = ["EVENTS", "Events", "SecurityEvent"]
+
+_logger = logging.getLogger("authx.security")
+
+# Name -> the level it is logged at.
+EVENTS: Final[dict[str, int]] = {
+    "csrf_failed": logging.INFO,
+    "login": logging.INFO,
+    "login_failed": logging.INFO,
+    "logout": logging.INFO,
+    "refresh": logging.DEBUG,
+    "refresh_reused": logging.WARNING,
+    "replay": logging.INFO,
+    "row_invalid": logging.ERROR,
+    "session_mismatch": logging.WARNING,
+    "session_revoked": logging.INFO,
+    "store_rollback": logging.WARNING,
+    "subject_revoked": logging.INFO,
+    "token_revoked": logging.INFO,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecurityEvent:
+    """Something that happened. It never holds a token.
+
+    Attributes:
+        event: What: a name of `EVENTS`.
+        at: When, in UTC.
+        uid: To whom; `None` for everyone, or where it is not known.
+        session_id: To which session, where it concerns one.
+        ip_address: The address the request came from, if known.
+        user_agent: The browser or program it came from, if known.
+        distance: How many generations the presented refresh token was behind (or, negative, ahead of) the session.
+    """
+
+    event: str
+    at: datetime
+    uid: str | None = None
+    session_id: str | None = None
+    ip_address: str | None = None
+    user_agent: str | None = None
+    distance: int | None = None
+
+
+Listener = Callable[[SecurityEvent], Any]
+
+
+class Events:
+    """Tells listeners, in the order they registered, and the logger `authx.security`."""
+
+    def __init__(self) -> None:
+        self._listeners: dict[str, list[Listener]] = {}
+
+    def add(self, event: str, listener: Listener) -> None:
+        """Register a listener.
+
+        Args:
+            event: The name of an event.
+            listener: Called with each such event; sync or async.
+
+        Raises:
+            ValueError: There is no event of that name.
+        """
+        if event not in EVENTS:
+            raise ValueError(f"{event!r} is no event; there are {', '.join(sorted(EVENTS))}")
+        self._listeners.setdefault(event, []).append(listener)
+
+    async def tell(self, happened: SecurityEvent) -> None:
+        """Log an event, then tell its listeners one after the other. A listener that raises breaks nothing.
+
+        Args:
+            happened: The event.
+        """
+        level = EVENTS[happened.event]
+        if _logger.isEnabledFor(level):
+            # %r keeps line breaks of a forged user agent out of the log.
+            _logger.log(
+                level,
+                "%s uid=%r session=%s ip=%s agent=%r distance=%s",
+                happened.event,
+                happened.uid,
+                happened.session_id,
+                happened.ip_address,
+                happened.user_agent,
+                happened.distance,
+            )
+        for listener in self._listeners.get(happened.event, ()):
+            try:
+                answer = listener(happened)
+                if isawaitable(answer):
+                    await answer
+            except Exception:
+                _logger.exception("a listener of %s failed", happened.event)

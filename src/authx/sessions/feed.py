@@ -1,0 +1,223 @@
+"""The revocation feed: what was revoked lately, held in the process, so that a request only looks it up.
+
+Access tokens live for minutes, so only what was revoked within the longest such life matters. Each
+process keeps that in a few dictionaries and follows the store's list of revocations. A request never
+waits for the store; where the store has been silent for too long, requests are refused rather than
+trusted.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from authx.core.session import Cutoff, Revocation
+from authx.core.strict_json import JSONObject
+from authx.exceptions import RevokedTokenError, SessionRevoked, StoreUnavailableError
+from authx.sessions.revoked import Revoked, moment_of
+from authx.stores import Store
+
+__all__ = ["RevocationFeed"]
+
+_logger = logging.getLogger("authx")
+_CENSUS_INTERVAL: Final = 60.0
+_RETRY_SECONDS: Final = (0.1, 0.2, 0.5, 1.0)
+_SLICE: Final = 500
+
+
+class RevocationFeed:
+    """The revocations that may still concern an access token, kept current from a store.
+
+    Args:
+        store: Where they come from.
+        clock: Seconds since 1970.
+        window: Seconds for which it can answer: the longest life of an access token, and some.
+        poll_interval: Seconds between two looks at a store that does not tell by itself.
+        max_staleness: Seconds after which a silent store makes requests fail; `None`: never.
+        monotonic: Seconds that only ever grow.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], float],
+        *,
+        window: float,
+        poll_interval: float,
+        max_staleness: float | None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._monotonic = monotonic
+        self._window = int(window * 1000)
+        self._poll_interval = poll_interval
+        self._max_staleness = max_staleness
+        self._revoked = Revoked(self._window)
+        self._loading: Revoked | None = None
+        self._cursor = ""
+        self._current = False
+        self._heard: float | None = None
+        self._answered_since = 0
+
+    # What requests ask
+
+    def check(self, claims: JSONObject) -> None:
+        """Refuse an access token that was revoked: dictionary look-ups, nothing else.
+
+        Args:
+            claims: Verified claims.
+
+        Raises:
+            SessionRevoked: Its session was ended.
+            RevokedTokenError: It was revoked itself.
+            StoreUnavailableError: The store has been silent for too long to know.
+        """
+        self.require_fresh()
+        revoked = self._revoked
+        if revoked.has_session(claims):
+            raise SessionRevoked("Session has been revoked")
+        if claims["jti"] in revoked.tokens:
+            raise RevokedTokenError("Token has been revoked")
+
+    def require_fresh(self) -> None:
+        """Refuse to answer from what may be out of date.
+
+        Raises:
+            StoreUnavailableError: Nothing was loaded yet, or the store has been silent for too long.
+        """
+        heard = self._heard
+        if heard is None or (self._max_staleness is not None and self._monotonic() - heard > self._max_staleness):
+            raise StoreUnavailableError("the session store has not answered for too long to trust a token")
+
+    def covers(self, claims: JSONObject) -> bool:
+        """Tell whether the feed can answer for a token, or the store has to: it remembers only so far back.
+
+        Args:
+            claims: Verified claims.
+
+        Returns:
+            Whether the token was issued within the window.
+        """
+        issued: Any = claims["iat"]
+        return bool(issued * 1000 > self._clock() * 1000 - self._window)
+
+    def everyone(self) -> Cutoff | None:
+        """Tell the cutoff of all subjects, if there is one."""
+        at = self._revoked.everyone_at
+        return Cutoff(at=at) if at else None
+
+    def newest_cutoff(self, sub: str) -> int:
+        """Tell from when on a new session of a subject lives, as far as it is known here.
+
+        Args:
+            sub: The subject.
+
+        Returns:
+            Milliseconds since 1970; 0 if there is no cutoff.
+        """
+        head = self._revoked.cutoffs.get(sub)
+        return max(moment_of(head) if head is not None else 0, self._revoked.everyone_at)
+
+    @property
+    def answered_since(self) -> int:
+        """Milliseconds since 1970 from which on the store has been answering without a break."""
+        return self._answered_since
+
+    @property
+    def loaded(self) -> bool:
+        """Whether it has ever been loaded."""
+        return self._heard is not None
+
+    def __len__(self) -> int:
+        """Tell how many revocations are held."""
+        return len(self._revoked)
+
+    # What keeps it current
+
+    def apply(self, revocation: Revocation) -> None:
+        """Take in a revocation that this process made, without waiting to read it back.
+
+        Args:
+            revocation: As the store returned it.
+        """
+        now = self._now()
+        self._revoked.apply([revocation], now)
+        if self._loading is not None:
+            self._loading.apply([revocation], now)
+
+    def heard(self) -> None:
+        """Note that the store has just answered."""
+        now = self._monotonic()
+        # A break longer than this is an outage: the grace period stood still in it.
+        if self._heard is not None and now - self._heard > 2 * self._poll_interval + 2:
+            self._answered_since = self._now()
+        self._heard = now
+
+    async def load(self) -> None:
+        """Take in everything the store keeps, in place of what is held.
+
+        Raises:
+            StoreUnavailableError: The store does not answer.
+        """
+        loading = self._loading = Revoked(self._window)
+        try:
+            listed, cursor = await self._store.revocations("")
+            for start in range(0, len(listed), _SLICE):
+                loading.apply(listed[start : start + _SLICE], self._now())
+                # A hundred thousand of them must not hold up requests.
+                await asyncio.sleep(0)
+            self._revoked, self._cursor, self._current = loading, cursor, True
+        finally:
+            self._loading = None
+        self.heard()
+
+    async def follow(self) -> None:
+        """Keep current until cancelled, whatever happens to the store."""
+        failures = 0
+        next_census = self._monotonic() + _CENSUS_INTERVAL
+        while True:
+            try:
+                if not self._current:
+                    await self.load()
+                await self._store.wait(self._cursor, self._poll_interval)
+                await self._catch_up()
+                if self._monotonic() >= next_census:
+                    next_census = self._monotonic() + _CENSUS_INTERVAL
+                    await self._keep_house()
+                failures = 0
+            except StoreUnavailableError as error:
+                if failures == 0:
+                    _logger.warning("the session store does not answer (%s); trying again", error)
+                await self._pause(failures)
+                failures += 1
+            except Exception:
+                _logger.exception("following the session store failed; trying again")
+                await self._pause(failures)
+                failures += 1
+
+    async def _pause(self, failures: int) -> None:
+        # What happens meanwhile is in the store, and may not be behind the cursor.
+        self._current = False
+        await asyncio.sleep(_RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)])
+
+    async def _catch_up(self) -> None:
+        listed, self._cursor = await self._store.revocations(self._cursor)
+        self._revoked.apply(listed, self._now())
+        self.heard()
+        self._revoked.forget(self._now(), _SLICE)
+
+    async def _keep_house(self) -> None:
+        """Compare with the store once a minute, and let it delete what nobody needs."""
+        # In slices, so that requests come in between.
+        while self._revoked.forget(self._now(), _SLICE):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        count, newest = await self._store.census(self._now())
+        if newest == self._cursor and count != len(self._revoked):
+            await self.load()
+        while await self._store.prune(self._now(), _SLICE) >= _SLICE:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
+    def _now(self) -> int:
+        return int(self._clock() * 1000)
