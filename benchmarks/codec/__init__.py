@@ -1,0 +1,1 @@
+"""Token codecs to measure, one module for each implementation."""

@@ -1,0 +1,81 @@
+import os
+from collections.abc import Iterator
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from fastapi.testclient import TestClient
+
+from authx import AuthX, AuthXConfig
+
+from .answers import Browse, Check, MakeAuth, MakeConfig, Mode
+from .tokens import SECRET
+
+PemPair = tuple[str, str]
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.upper().startswith("JWT_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(params=["rfc", "authx"])
+def mode(request: pytest.FixtureRequest) -> Mode:
+    chosen: Mode = request.param
+    return chosen
+
+
+@pytest.fixture
+def configure(mode: Mode) -> MakeConfig:
+    def make(**fields):
+        return AuthXConfig(**{"JWT_SECRET_KEY": SECRET, "JWT_ERROR_STATUS": mode} | fields)
+
+    return make
+
+
+@pytest.fixture
+def make_auth(configure: MakeConfig) -> MakeAuth:
+    def make(**fields):
+        return AuthX(config=configure(**fields))
+
+    return make
+
+
+@pytest.fixture
+def refused(mode: Mode) -> Check:
+    return Check(mode)
+
+
+@pytest.fixture
+def browse() -> Iterator[Browse]:
+    clients = []
+
+    def open_client(app, base_url="https://testserver"):
+        client = TestClient(app, base_url=base_url, follow_redirects=False)
+        clients.append(client)
+        return client
+
+    yield open_client
+    for client in clients:
+        client.close()
+
+
+def _pem_pair() -> PemPair:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return private.decode(), public.decode()
+
+
+@pytest.fixture(scope="session")
+def rsa_pair() -> PemPair:
+    return _pem_pair()
+
+
+@pytest.fixture(scope="session")
+def older_rsa_pair() -> PemPair:
+    return _pem_pair()
