@@ -99,7 +99,7 @@ class Issuer:
             claims["csrf"] = access_value(request.csrf)
         else:
             claims["csrf"] = uuid4(os.urandom(16))
-        return self._sign(claims, request)
+        return self._complete(claims, request)
 
     def refresh_token(self, request: TokenRequest, now: float) -> str:
         """Sign the first refresh token of a session; see `access_token` for the arguments and errors."""
@@ -107,7 +107,7 @@ class Issuer:
         claims["gen"] = 0
         claims["jti"] = refresh_jti(str(claims["sid"]), 0)
         claims["csrf"] = self.new_csrf() if request.csrf is None else request.csrf
-        return self._sign(claims, request)
+        return self._complete(claims, request)
 
     def new_session(self, uid: str, now: float) -> str:
         """Make a session id for a subject; see `authx.core.ids.session_id`."""
@@ -152,12 +152,7 @@ class Issuer:
             )
         return ceil(to_seconds(expiry, now))
 
-    def _sign(self, claims: JSONObject, request: TokenRequest) -> str:
-        if self.signer is None or not self.signer.can_sign:
-            raise BadConfigurationError(
-                f"{self.signer_field} is not set, so no token can be signed; pass AuthXConfig({self.signer_field}=...) "
-                f"or set the environment variable {self.signer_field}"
-            )
+    def _complete(self, claims: JSONObject, request: TokenRequest) -> str:
         audience = self.audience if request.audience is None else request.audience
         if audience:
             claims["aud"] = audience if isinstance(audience, str) else list(audience)
@@ -168,12 +163,41 @@ class Issuer:
         if self.identity_claim != "sub":
             claims[self.identity_claim] = claims["sub"]
         if request.data:
-            self._add_data(claims, request.data)
+            self.add_data(claims, request.data)
         if self.login_type is not None:
             claims["login_type"] = self.login_type
-        return codec.encode(claims, self.signer, request.headers)
+        return self.sign(claims, request.headers)
 
-    def _add_data(self, claims: JSONObject, data: Mapping[str, Any]) -> None:
+    def sign(self, claims: JSONObject, headers: Mapping[str, Any] | None) -> str:
+        """Sign claims as they are.
+
+        Args:
+            claims: The claims.
+            headers: Further members of the JOSE header.
+
+        Returns:
+            The compact token.
+
+        Raises:
+            BadConfigurationError: The signing key is missing.
+        """
+        if self.signer is None or not self.signer.can_sign:
+            raise BadConfigurationError(
+                f"{self.signer_field} is not set, so no token can be signed; pass AuthXConfig({self.signer_field}=...) "
+                f"or set the environment variable {self.signer_field}"
+            )
+        return codec.encode(claims, self.signer, headers)
+
+    def add_data(self, claims: JSONObject, data: Mapping[str, Any]) -> None:
+        """Add an application's claims.
+
+        Args:
+            claims: The token's claims.
+            data: What to add.
+
+        Raises:
+            TypeError: One of them is reserved.
+        """
         taken = (RESERVED | {self.identity_claim}) & data.keys()
         if taken:
             names = ", ".join(sorted(taken))

@@ -81,14 +81,31 @@ class RevocationFeed:
         if claims["jti"] in revoked.tokens:
             raise RevokedTokenError("Token has been revoked")
 
+    def clears(self, claims: JSONObject) -> bool:
+        """Tell whether `check` would let a token pass; the same look-ups, without an exception.
+
+        Args:
+            claims: Verified claims.
+
+        Returns:
+            Whether it would.
+        """
+        revoked = self._revoked
+        return self._is_fresh() and not revoked.has_session(claims) and claims["jti"] not in revoked.tokens
+
+    def _is_fresh(self) -> bool:
+        heard = self._heard
+        if heard is None:
+            return False
+        return self._max_staleness is None or self._monotonic() - heard <= self._max_staleness
+
     def require_fresh(self) -> None:
         """Refuse to answer from what may be out of date.
 
         Raises:
             StoreUnavailableError: Nothing was loaded yet, or the store has been silent for too long.
         """
-        heard = self._heard
-        if heard is None or (self._max_staleness is not None and self._monotonic() - heard > self._max_staleness):
+        if not self._is_fresh():
             raise StoreUnavailableError("the session store has not answered for too long to trust a token")
 
     def covers(self, claims: JSONObject) -> bool:

@@ -1,0 +1,142 @@
+"""What runs: a store that is open, and the task that follows its revocations, on one event loop of one process."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal, TypeAlias
+
+from authx.core.ids import session_created_at
+from authx.core.session import kills
+from authx.core.strict_json import JSONObject
+from authx.exceptions import SessionRevoked
+from authx.sessions.events import Events
+from authx.sessions.feed import RevocationFeed
+from authx.sessions.service import Sessions, SessionSettings
+from authx.stores import InvalidRowError, Store
+
+__all__ = ["RevocationCheck", "SessionEngine"]
+
+RevocationCheck: TypeAlias = Literal["feed", "store", "none"]
+
+
+class SessionEngine:
+    """Sessions on an open store. Nothing is opened at construction, so it survives a fork before that.
+
+    Args:
+        store: The store.
+        settings: How sessions live.
+        events: Who is told of what happens.
+        clock: Seconds since 1970.
+        check: How access tokens are checked for revocation.
+        create_schema: Whether the store's tables are created where they are missing.
+        poll_interval: Seconds between two looks at a store that does not tell by itself.
+        max_staleness: Seconds after which a silent store makes requests fail; `None`: never.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        settings: SessionSettings,
+        events: Events,
+        clock: Callable[[], float],
+        *,
+        check: RevocationCheck,
+        create_schema: bool,
+        poll_interval: float,
+        max_staleness: float | None,
+    ) -> None:
+        self.feed: Final = RevocationFeed(
+            store,
+            clock,
+            window=settings.window / 1000,
+            poll_interval=poll_interval,
+            max_staleness=max_staleness,
+        )
+        self.sessions: Final = Sessions(store, self.feed, events, settings, clock)
+        self.check: Final = check
+        self._store = store
+        self._create_schema = create_schema
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._starting: asyncio.Task[None] | None = None
+        self._following: asyncio.Task[None] | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started on the event loop that asks."""
+        return self._loop is asyncio.get_running_loop()
+
+    async def ensure(self) -> None:
+        """Start, unless it runs on this event loop already; several callers start it once.
+
+        Raises:
+            StoreUnavailableError: The store does not answer; the next call tries again.
+            BadConfigurationError: The store can never work as configured.
+        """
+        loop = asyncio.get_running_loop()
+        if self._loop is loop:
+            return
+        starting = self._starting
+        if starting is None or starting.get_loop() is not loop or starting.done():
+            starting = self._starting = loop.create_task(self._start(loop))
+        # One caller that goes away must not take the start from the others.
+        await asyncio.shield(starting)
+
+    async def _start(self, loop: asyncio.AbstractEventLoop) -> None:
+        await self._store.open()
+        if self._create_schema:
+            await self._store.create_schema()
+        await self.feed.load()
+        self._following = loop.create_task(self.feed.follow())
+        self._loop = loop
+
+    async def stop(self) -> None:
+        """Stop following and let go of the store; stopping twice does nothing."""
+        following, self._following, self._loop, self._starting = self._following, None, None, None
+        if following is not None and following.get_loop() is asyncio.get_running_loop():
+            following.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await following
+        await self._store.close()
+
+    def clears(self, claims: JSONObject) -> bool:
+        """Tell at once whether an access token is certainly not revoked.
+
+        Args:
+            claims: Verified claims.
+
+        Returns:
+            Whether it is; False does not mean that it is revoked, and `admit` finds out.
+        """
+        if self.check == "none":
+            return True
+        feed = self.feed
+        return self.check == "feed" and self.is_running and feed.covers(claims) and feed.clears(claims)
+
+    async def admit(self, claims: JSONObject) -> None:
+        """Refuse an access token that was revoked.
+
+        Args:
+            claims: Verified claims.
+
+        Raises:
+            SessionRevoked: Its session was ended.
+            RevokedTokenError: It was revoked itself.
+            StoreUnavailableError: That cannot be known now.
+        """
+        if self.check == "none":
+            return
+        await self.ensure()
+        self.feed.check(claims)
+        if self.check == "store" or not self.feed.covers(claims):
+            await self._ask_store(claims)
+
+    async def _ask_store(self, claims: Mapping[str, Any]) -> None:
+        sid: str | None = claims.get("sid")
+        sub: str = claims["sub"]
+        try:
+            row, cutoff = await self._store.get(sid or "", sub)
+        except InvalidRowError:
+            raise SessionRevoked("Session has been revoked") from None
+        created = int(claims["iat"] * 1000) if sid is None else session_created_at(sid)
+        if (row is not None and row.revoked_at is not None) or kills(cutoff, sid or "", created):
+            raise SessionRevoked("Session has been revoked")

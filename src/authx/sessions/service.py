@@ -1,0 +1,432 @@
+"""Sessions on a store: moved forward by rotation, listed, ended. What a token means, `decide` says."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from authx.core.ids import session_created_at
+from authx.core.rotation import Decision, Presented, Verdict, decide
+from authx.core.session import Cutoff, Revocation, Session
+from authx.exceptions import (
+    AuthXException,
+    JWTDecodeError,
+    RefreshReusedError,
+    SessionRevoked,
+    StoreUnavailableError,
+    TokenExpiredError,
+)
+from authx.sessions.events import Events, SecurityEvent
+from authx.sessions.feed import RevocationFeed
+from authx.stores import InvalidRowError, Store
+
+__all__ = ["Client", "RefreshUse", "Rotated", "SessionSettings", "Sessions"]
+
+_MAX_RACES: Final = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionSettings:
+    """How sessions live. All durations are milliseconds.
+
+    Attributes:
+        grace: How long the immediate predecessor of a refresh token is answered again; 0 for never.
+        max_age: How long a session lasts at most; `None` for no bound.
+        window: How long an access token lives at most, and some.
+    """
+
+    grace: int
+    max_age: int | None
+    window: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """Who asks.
+
+    Attributes:
+        ip: Address, if known.
+        user_agent: Browser or program, if known.
+    """
+
+    ip: str | None = None
+    user_agent: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshUse:
+    """One use of a verified refresh token.
+
+    Attributes:
+        presented: What the token says of its session.
+        expires_at: The token's own end, in milliseconds; `None` if it has none.
+        lifetime: How long a token of its kind lasts, in milliseconds; `None` if it has no end.
+        now: The moment of the request, in milliseconds: one for everything that happens in it.
+    """
+
+    presented: Presented
+    expires_at: int | None
+    lifetime: int | None
+    now: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rotated:
+    """A session after a refresh.
+
+    Attributes:
+        row: Its row: with the presented token, it determines the successor.
+        verdict: What the presented token was.
+    """
+
+    row: Session
+    verdict: Verdict
+
+
+class Sessions:
+    """Sessions on one store.
+
+    Args:
+        store: Where the rows are.
+        feed: The revocation feed, for the cutoff of everyone and for this process's own revocations.
+        events: Who is told.
+        settings: How sessions live.
+        clock: Seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        feed: RevocationFeed,
+        events: Events,
+        settings: SessionSettings,
+        clock: Callable[[], float],
+    ) -> None:
+        self.store: Final = store
+        self.settings: Final = settings
+        self._feed = feed
+        self._events = events
+        self._clock = clock
+
+    # Refreshing
+
+    async def rotate(self, use: RefreshUse, client: Client) -> Rotated:
+        """Move a session forward for a presented refresh token, or find out why not.
+
+        Args:
+            use: The token.
+            client: Who asks.
+
+        Returns:
+            The row that determines the successor.
+
+        Raises:
+            RefreshReusedError: The token was used before; its session has been ended.
+            SessionRevoked: The session was ended.
+            TokenExpiredError: The session is over.
+            JWTDecodeError: There is no such session.
+            StoreUnavailableError: The store did not answer; nothing was consumed.
+        """
+        presented, settings = use.presented, self.settings
+        straight = self._is_young(presented, use.now)
+        for _ in range(_MAX_RACES):
+            if straight:
+                row = await self._advance(use, client, presented.generation)
+                if row is not None:
+                    return Rotated(row=row, verdict=Verdict.ADVANCE)
+            row, cutoff = await self._read(presented, client)
+            decision = decide(
+                presented,
+                row,
+                self._latest(cutoff),
+                use.now,
+                settings.grace,
+                max_age=settings.max_age,
+                answered_since=self._feed.answered_since,
+            )
+            moved = await self._move(decision, use, client, row)
+            if moved is not None:
+                await self._tell_of(decision, use, client, row)
+                return Rotated(row=moved, verdict=decision.verdict)
+            if not decision.verdict.passes:
+                raise await self.refusal(decision, use, client, row)
+            straight = decision.verdict is Verdict.ADVANCE
+        raise StoreUnavailableError("too many refreshes of one session at the same moment")
+
+    def _is_young(self, presented: Presented, now: int) -> bool:
+        """Tell whether the swap's own conditions suffice: neither age nor everyone's cutoff ends the session."""
+        max_age, everyone = self.settings.max_age, self._feed.everyone()
+        if max_age is not None and presented.created_at + max_age <= now:
+            return False
+        return everyone is None or presented.created_at >= everyone.at
+
+    async def _advance(self, use: RefreshUse, client: Client, from_generation: int) -> Session | None:
+        return await self.store.advance(
+            use.presented.sid,
+            use.presented.sub,
+            from_generation=from_generation,
+            to_generation=use.presented.generation + 1,
+            at=use.now,
+            expires_at=self.end_of(use),
+            ip=client.ip,
+            user_agent=client.user_agent,
+        )
+
+    async def _move(self, decision: Decision, use: RefreshUse, client: Client, row: Session | None) -> Session | None:
+        """Do what a passing decision writes; nothing if it writes nothing, or if a race for it was lost."""
+        if decision.verdict is Verdict.REPLAY:
+            return row
+        if decision.verdict is Verdict.AHEAD and row is not None:
+            return await self._advance(use, client, row.generation)
+        if decision.verdict is not Verdict.START:
+            return None
+        first = Session(
+            sid=use.presented.sid,
+            sub=use.presented.sub,
+            generation=1,
+            created_at=use.presented.created_at,
+            rotated_at=use.now,
+            expires_at=later(self.end_of(use), use.expires_at),
+            ip=client.ip,
+            user_agent=client.user_agent,
+        )
+        return first if await self.store.create(first) else None
+
+    def end_of(self, use: RefreshUse) -> int | None:
+        """Compute the end of a successor: it slides by the presented token's own life, never past the absolute age.
+
+        Args:
+            use: The presented token.
+
+        Returns:
+            Milliseconds since 1970, in whole seconds; `None` for tokens without an end.
+        """
+        if use.lifetime is None:
+            return None
+        issued = use.now // 1000 * 1000
+        return earlier(issued + use.lifetime, self.last_second_of(use.presented.created_at))
+
+    def last_second_of(self, created_at: int) -> int | None:
+        """Compute the end of a session's absolute age.
+
+        Args:
+            created_at: When it began, in milliseconds.
+
+        Returns:
+            Milliseconds since 1970, in whole seconds; `None` where there is no such bound.
+        """
+        max_age = self.settings.max_age
+        return None if max_age is None else (created_at + max_age) // 1000 * 1000
+
+    async def verdict(self, use: RefreshUse, client: Client) -> Decision:
+        """Ask what a refresh token is worth, without moving its session: for routes that refresh by hand.
+
+        Args:
+            use: The token.
+            client: Who asks.
+
+        Returns:
+            A passing decision.
+
+        Raises:
+            AuthXException: As `rotate`.
+        """
+        row, cutoff = await self._read(use.presented, client)
+        decision = decide(
+            use.presented,
+            row,
+            self._latest(cutoff),
+            use.now,
+            self.settings.grace,
+            max_age=self.settings.max_age,
+            answered_since=self._feed.answered_since,
+        )
+        if not decision.verdict.passes:
+            raise await self.refusal(decision, use, client, row)
+        return decision
+
+    async def _read(self, presented: Presented, client: Client) -> tuple[Session | None, Cutoff | None]:
+        try:
+            return await self.store.get(presented.sid, presented.sub)
+        except InvalidRowError:
+            await self.tell("row_invalid", uid=presented.sub, session_id=presented.sid, client=client)
+            raise JWTDecodeError("Invalid token: its session cannot be read") from None
+
+    def _latest(self, cutoff: Cutoff | None) -> Cutoff | None:
+        everyone = self._feed.everyone()
+        if everyone is None or (cutoff is not None and cutoff.at >= everyone.at):
+            return cutoff
+        return everyone
+
+    async def refusal(self, decision: Decision, use: RefreshUse, client: Client, row: Session | None) -> AuthXException:
+        """Make the error for a token that does not pass; a reused one ends its session first.
+
+        Args:
+            decision: What it is.
+            use: The token.
+            client: Who asks.
+            row: The session's row, if there is one.
+
+        Returns:
+            The error to raise.
+        """
+        presented = use.presented
+        if decision.verdict is Verdict.REUSED:
+            await self.end_session(presented.sid, sub=presented.sub, reason="reused", now=use.now)
+            await self._tell_generation("refresh_reused", use, client, row)
+            return RefreshReusedError("Refresh token was used before; its session has been ended")
+        if decision.verdict is Verdict.REVOKED:
+            return SessionRevoked("Session has been revoked")
+        if decision.verdict is Verdict.EXPIRED:
+            return TokenExpiredError("Session has expired")
+        if decision.mismatch:
+            await self.tell("session_mismatch", uid=presented.sub, session_id=presented.sid, client=client)
+        return JWTDecodeError("Invalid token: no such session")
+
+    async def _tell_of(self, decision: Decision, use: RefreshUse, client: Client, row: Session | None) -> None:
+        if decision.verdict is Verdict.REPLAY:
+            await self._tell_generation("replay", use, client, row)
+        elif decision.verdict is Verdict.AHEAD:
+            await self._tell_generation("store_rollback", use, client, row)
+
+    async def _tell_generation(self, event: str, use: RefreshUse, client: Client, row: Session | None) -> None:
+        distance = None if row is None else row.generation - use.presented.generation
+        uid, sid = use.presented.sub, use.presented.sid
+        await self.tell(event, uid=uid, session_id=sid, client=client, distance=distance)
+
+    # Beginning and listing
+
+    async def begin(self, session: Session) -> bool:
+        """Write a new session's row, durably.
+
+        Args:
+            session: The row.
+
+        Returns:
+            False if the id is taken.
+        """
+        return await self.store.create(session)
+
+    async def newest_cutoff(self, sid: str, sub: str) -> int:
+        """Ask the store from when on a new session of a subject lives.
+
+        Args:
+            sid: Any id of the subject.
+            sub: The subject.
+
+        Returns:
+            Milliseconds since 1970; 0 if there is no cutoff.
+        """
+        _, cutoff = await self.store.get(sid, sub)
+        latest = self._latest(cutoff)
+        return 0 if latest is None else latest.at
+
+    # Ending
+
+    async def end_session(
+        self,
+        sid: str,
+        *,
+        now: int,
+        sub: str | None = None,
+        reason: str = "revoked",
+        expires_at: int | None = None,
+    ) -> None:
+        """End a session: its refresh token, and every access token of it.
+
+        Args:
+            sid: The session's id.
+            now: The present moment.
+            sub: Whose it is, if known.
+            reason: Why, for the row.
+            expires_at: The end of its newest token, if known; else its absolute age counts.
+        """
+        if expires_at is None:
+            expires_at = self.last_second_of(session_created_at(sid))
+        await self._revoke(
+            Revocation(
+                kind="session",
+                key=sid,
+                at=now,
+                until=now + self.settings.window,
+                reason=reason,
+                sub=sub,
+                expires_at=expires_at,
+            )
+        )
+
+    async def end_subject(self, sub: str, *, now: int, spared: str | None) -> None:
+        """End every session of a subject, but one perhaps.
+
+        Args:
+            sub: The subject.
+            now: The present moment, or one after the newest session id that this process made.
+            spared: The session that lives on.
+        """
+        await self._revoke(
+            Revocation(kind="subject", key=sub, at=now, until=now + self.settings.window, sub=sub, spared=spared)
+        )
+
+    async def end_everyone(self, *, now: int) -> None:
+        """End every session there is.
+
+        Args:
+            now: The present moment, or one after the newest session id that this process made.
+        """
+        await self._revoke(Revocation(kind="everyone", key="", at=now, until=None))
+
+    async def end_token(self, jti: str, *, now: int, until: int | None) -> None:
+        """End one access token.
+
+        Args:
+            jti: Its id.
+            now: The present moment.
+            until: Its own end; `None` if it has none.
+        """
+        await self._revoke(Revocation(kind="token", key=jti, at=now, until=until))
+
+    async def _revoke(self, revocation: Revocation) -> None:
+        stored = await self.store.revoke(revocation)
+        # In force here at once; other processes read it within a moment.
+        self._feed.apply(stored)
+
+    async def tell(
+        self,
+        event: str,
+        *,
+        client: Client,
+        uid: str | None = None,
+        session_id: str | None = None,
+        distance: int | None = None,
+    ) -> None:
+        """Tell of an event.
+
+        Args:
+            event: Its name.
+            client: Who asked.
+            uid: Whom it concerns.
+            session_id: Which session it concerns.
+            distance: How many generations a token was behind.
+        """
+        at = datetime.fromtimestamp(self._clock(), UTC)
+        await self._events.tell(
+            SecurityEvent(
+                event=event,
+                at=at,
+                uid=uid,
+                session_id=session_id,
+                ip_address=client.ip,
+                user_agent=client.user_agent,
+                distance=distance,
+            )
+        )
+
+
+def earlier(first: int, second: int | None) -> int:
+    """Choose the earlier of a moment and one that may not exist."""
+    return first if second is None else min(first, second)
+
+
+def later(first: int | None, second: int | None) -> int | None:
+    """Choose the later of two ends, where `None` is the latest of all."""
+    return None if first is None or second is None else max(first, second)
