@@ -25,9 +25,10 @@ from authx.http.injections import SubjectGuard, TokenFinder
 from authx.http.requirement import Requirement
 from authx.http.security import Guard, make_guard
 from authx.issuer import TokenRequest
+from authx.ratelimit import LimitedGuard, RateLimiter
 from authx.schema import RequestToken, TokenPayload, TokenResponse
 from authx.token import to_bytes
-from authx.types import StringOrSequence, T, TokenLocation, TokenType
+from authx.types import RateLimitKeyFunc, StringOrSequence, T, TokenLocation, TokenType
 
 __all__ = ["AuthX"]
 
@@ -60,6 +61,7 @@ class AuthX(ErrorAnswers, Generic[T]):
         self._gate = Gate(config or AuthXConfig(), login_type, clock, self)
         self._cookies = CookieWriter(self._gate)
         self._guards: dict[Requirement, Guard] = {}
+        self._limited: dict[tuple[int, int, RateLimitKeyFunc | None], LimitedGuard] = {}
         self._subject: SubjectGuard[T] | None = None
         self._finders = {kind: TokenFinder(self._gate, kind) for kind in _BOTH}
         self._follow(self._gate.config)
@@ -421,6 +423,34 @@ class AuthX(ErrorAnswers, Generic[T]):
                 all_scopes=all_required,
             )
         )
+
+    def rate_limited(
+        self,
+        max_requests: int = 10,
+        window: int = 60,
+        key_func: RateLimitKeyFunc | None = None,
+    ) -> LimitedGuard:
+        """Make a dependency that counts requests first and then asks for an access token.
+
+        The same arguments give the same object with the same counts, also where it is made inside a route.
+
+        Args:
+            max_requests: How many requests a key may make in a window.
+            window: Length of the window in seconds.
+            key_func: Names the key a request is counted under, sync or async; the client's address by default.
+
+        Returns:
+            The dependency; it gives the token's payload.
+
+        Raises:
+            BadConfigurationError: The limits make no sense.
+        """
+        key = (max_requests, window, key_func)
+        limited = self._limited.get(key)
+        if limited is None:
+            limiter = RateLimiter(max_requests, window, key_func=key_func)
+            limited = self._limited[key] = LimitedGuard(limiter, self.access_token_required)
+        return limited
 
     def _guard(self, requirement: Requirement) -> Guard:
         guard = self._guards.get(requirement)

@@ -8,7 +8,7 @@ with several worker processes and the default backend each process counts for it
 import heapq
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from hashlib import blake2b
 from inspect import isawaitable
 from typing import Final, Protocol, cast, runtime_checkable
@@ -19,6 +19,7 @@ from authx.exceptions import BadConfigurationError, RateLimitExceeded
 from authx.http.errors import install_handler
 from authx.http.security import Guard
 from authx.schema import TokenPayload
+from authx.types import RateLimitKeyFunc
 
 __all__ = ["InMemoryBackend", "LimitedGuard", "RateLimitBackend", "RateLimiter", "TimedRateLimitBackend"]
 
@@ -102,7 +103,7 @@ class InMemoryBackend:
 
     def __len__(self) -> int:
         """Tell how many counts are kept."""
-        return len(self._closing)
+        return sum(len(counts) for counts in self._counts.values())
 
     async def increment(self, key: str, window: float) -> int:
         """Count one request of a key; see `RateLimitBackend`."""
@@ -194,7 +195,7 @@ class RateLimiter:
         max_requests: int = 10,
         window: int = 60,
         backend: RateLimitBackend | None = None,
-        key_func: Callable[[Request], str | Awaitable[str]] | None = None,
+        key_func: RateLimitKeyFunc | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -206,7 +207,7 @@ class RateLimiter:
         self.max_requests = max_requests
         self.window = window
         self.backend: RateLimitBackend = InMemoryBackend(clock) if backend is None else backend
-        self.key_func: Callable[[Request], str | Awaitable[str]] = key_func or _client_key
+        self.key_func: RateLimitKeyFunc = key_func or _client_key
 
     async def __call__(self, request: HTTPConnection) -> None:
         """Count a request.

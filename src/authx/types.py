@@ -87,7 +87,7 @@ class ModelCallback(Protocol[T_co]):
 class RateLimitKeyFunc(Protocol):
     """Names the bucket that a request is counted in."""
 
-    def __call__(self, request: "Request") -> str | Awaitable[str]:
+    def __call__(self, request: "Request", /) -> str | Awaitable[str]:
         """Take the request, return the bucket's key."""
         ...
 

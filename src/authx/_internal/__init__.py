@@ -1,0 +1,1 @@
+"""Paths that AuthX's guides import from; nothing is written here."""
