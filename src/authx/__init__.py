@@ -1,5 +1,7 @@
 """Access and refresh tokens for FastAPI: fast to check, strict, and honest users stay logged in."""
 
+from typing import TYPE_CHECKING, Any
+
 from authx.config import AuthXConfig
 from authx.dependencies import AuthXDependency
 from authx.exceptions import (
@@ -15,10 +17,12 @@ from authx.exceptions import (
     TokenInvalidSignatureError,
 )
 from authx.main import AuthX
-from authx.manager import AuthManager
-from authx.policy import PolicyCondition, PolicyContext, PolicyDecision, PolicyEngine, PolicyRule
 from authx.ratelimit import RateLimiter
 from authx.schema import RequestToken, SessionInfo, TokenPayload, TokenResponse
+
+if TYPE_CHECKING:
+    from authx.manager import AuthManager
+    from authx.policy import PolicyCondition, PolicyContext, PolicyDecision, PolicyEngine, PolicyRule
 
 __all__ = [
     "AuthManager",
@@ -47,3 +51,15 @@ __all__ = [
     "TokenResponse",
 ]
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Import managers and policies for those who use them; everybody else starts sooner."""
+    if name == "AuthManager":
+        from authx import manager as module
+    elif name.startswith("Policy") and name in __all__:
+        from authx import policy as module  # type: ignore[no-redef]
+    else:
+        raise AttributeError(f"module 'authx' has no attribute {name!r}")
+    value = globals()[name] = getattr(module, name)
+    return value

@@ -192,6 +192,30 @@ class AuthXConfig(BaseSettings):
     )
 
     # Sessions
+    JWT_STORE_URL: str | None = Field(
+        default=None, description="The session store; AuthX(store=...) goes first. None: no store."
+    )
+    JWT_STORE_PREFIX: str = Field(default="authx_", description="Begins the names of the store's tables or keys.")
+    JWT_STORE_CREATE_SCHEMA: bool = Field(
+        default=True, description="Whether the store's tables are created at start-up where they are missing."
+    )
+    JWT_SESSION_MAX_AGE: OptionalDuration = Field(
+        default=timedelta(days=90), description="How long a session lasts at most, with a store; None: no bound."
+    )
+    JWT_REFRESH_GRACE_PERIOD: Duration = Field(
+        default=timedelta(seconds=30),
+        description="How long a rotated refresh token is answered again with its successor; 0: never.",
+    )
+    JWT_REVOCATION_CHECK: Literal["feed", "store", "none"] = Field(
+        default="feed", description="How access tokens are checked for revocation, with a store."
+    )
+    JWT_REVOCATION_POLL_INTERVAL: Duration = Field(
+        default=timedelta(seconds=0.5), description="How often a store is asked that does not tell by itself."
+    )
+    JWT_REVOCATION_MAX_STALENESS: OptionalDuration = Field(
+        default=timedelta(seconds=30),
+        description="How long the store may be silent before protected routes answer 503; None: serve on.",
+    )
     JWT_SESSION_TRACKING: bool = Field(
         default=False, description="Accepted for AuthX applications; a store tracks sessions by itself."
     )
@@ -225,7 +249,12 @@ class AuthXConfig(BaseSettings):
         Raises:
             BadConfigurationError: With every mistake found, and what to do about each.
         """
-        mistakes = [*self._cookie_mistakes(), *self._text_mistakes(), *self._token_mistakes()]
+        mistakes = [
+            *self._cookie_mistakes(),
+            *self._text_mistakes(),
+            *self._token_mistakes(),
+            *self._session_mistakes(),
+        ]
         if mistakes:
             raise BadConfigurationError("; ".join(mistakes))
 
@@ -288,6 +317,17 @@ class AuthXConfig(BaseSettings):
                     f"JWT_CSRF_TRUSTED_ORIGINS: {origin!r} is no origin; write scheme://host or scheme://host:port, "
                     "in lower case and without a path"
                 )
+
+    def _session_mistakes(self) -> Iterator[str]:
+        if not timedelta(0) <= self.JWT_REFRESH_GRACE_PERIOD <= _MAX_GRACE:
+            yield "JWT_REFRESH_GRACE_PERIOD must be from 0 to 5 minutes: within it a stolen token can be used unseen"
+        if self.JWT_SESSION_MAX_AGE is not None and timedelta(0) >= self.JWT_SESSION_MAX_AGE:
+            yield "JWT_SESSION_MAX_AGE must be longer than 0; None is no bound"
+        if timedelta(0) >= self.JWT_REVOCATION_POLL_INTERVAL:
+            yield "JWT_REVOCATION_POLL_INTERVAL must be longer than 0"
+        staleness = self.JWT_REVOCATION_MAX_STALENESS
+        if staleness is not None and staleness <= 2 * self.JWT_REVOCATION_POLL_INTERVAL:
+            yield "JWT_REVOCATION_MAX_STALENESS must be longer than two JWT_REVOCATION_POLL_INTERVAL; None is no bound"
 
     def _token_mistakes(self) -> Iterator[str]:
         if self.JWT_DECODE_LEEWAY is not None and self.JWT_DECODE_LEEWAY < 0:

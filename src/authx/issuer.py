@@ -1,11 +1,12 @@
 """New tokens: which claims they carry, and whose signature."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
-from typing import Any, Final
+from threading import Lock
+from typing import Any, Final, NamedTuple
 
 from authx.core import checks, codec
 from authx.core.csrf import access_value
@@ -16,11 +17,55 @@ from authx.exceptions import BadConfigurationError
 from authx.token import to_seconds
 from authx.types import StringOrSequence, TokenType
 
-__all__ = ["Issuer", "TokenRequest"]
+__all__ = ["Issued", "Issuer", "SessionIds", "TokenRequest"]
 
 RESERVED: Final = frozenset({"sub", "fresh", "exp", "type", "iss", "aud", "csrf", "scopes", "nbf", "sid", "gen", "cnf"})
 # The earliest moment that a bare number can mean: 2001-09-09. Anything smaller was meant as a duration.
 _EARLIEST: Final = 1_000_000_000
+
+
+class Issued(NamedTuple):
+    """A new token.
+
+    Attributes:
+        token: The compact token.
+        expires_at: Seconds since 1970 at which it ends; `None`: never.
+        csrf: Its CSRF value; empty where it needs none.
+    """
+
+    token: str
+    expires_at: int | None
+    csrf: str
+
+
+class SessionIds:
+    """Makes session ids, later than every cutoff that is known and remembered by their newest moment.
+
+    Attributes:
+        newest: Milliseconds since 1970 of the newest id made here.
+        floor: Tells from when on a subject's new sessions live, in milliseconds.
+    """
+
+    def __init__(self) -> None:
+        self.newest = 0
+        self.floor: Callable[[str], int] | None = None
+        self._lock = Lock()
+
+    def make(self, uid: str, now: int, not_before: int = 0) -> str:
+        """Make an id.
+
+        Args:
+            uid: The subject.
+            now: Milliseconds since 1970.
+            not_before: The earliest moment it may have, as a store knows it.
+
+        Returns:
+            The id.
+        """
+        moment = max(now, not_before, 0 if self.floor is None else self.floor(uid))
+        with self._lock:
+            self.newest = max(self.newest, moment)
+        return session_id(uid, moment, os.urandom(8))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +82,7 @@ class TokenRequest:
         fresh: Whether the user has just proved who they are.
         sid: The session it belongs to; `None` begins one of its own.
         csrf: The session's CSRF value; `None` makes a random one.
+        latest: Seconds since 1970 at which it ends at the latest; `None` for no bound.
     """
 
     uid: str
@@ -48,6 +94,7 @@ class TokenRequest:
     fresh: bool = False
     sid: str | None = None
     csrf: str | None = None
+    latest: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +111,7 @@ class Issuer:
         not_before: Whether tokens carry `nbf`.
         identity_claim: The claim that holds the subject beside `sub`.
         login_type: `login_type`, if the instance has one.
+        ids: Makes session ids.
     """
 
     signer: Key | None
@@ -75,8 +123,9 @@ class Issuer:
     not_before: bool
     identity_claim: str
     login_type: str | None
+    ids: SessionIds
 
-    def access_token(self, request: TokenRequest, now: float) -> str:
+    def access_token(self, request: TokenRequest, now: float) -> Issued:
         """Sign an access token.
 
         Args:
@@ -84,7 +133,7 @@ class Issuer:
             now: Seconds since 1970.
 
         Returns:
-            The compact token.
+            The token.
 
         Raises:
             BadConfigurationError: The signing key is missing.
@@ -101,17 +150,26 @@ class Issuer:
             claims["csrf"] = uuid4(os.urandom(16))
         return self._complete(claims, request)
 
-    def refresh_token(self, request: TokenRequest, now: float) -> str:
-        """Sign the first refresh token of a session; see `access_token` for the arguments and errors."""
+    def refresh_token(self, request: TokenRequest, now: float, generation: int = 0) -> Issued:
+        """Sign the first refresh token of a session; see `access_token` for the arguments and errors.
+
+        Args:
+            request: What it should say.
+            now: Seconds since 1970.
+            generation: 1 where the session's row is written with it, 0 where its first refresh does that.
+
+        Returns:
+            The token.
+        """
         claims = self._claims("refresh", request, now)
-        claims["gen"] = 0
-        claims["jti"] = refresh_jti(str(claims["sid"]), 0)
+        claims["gen"] = generation
+        claims["jti"] = refresh_jti(str(claims["sid"]), generation)
         claims["csrf"] = self.new_csrf() if request.csrf is None else request.csrf
         return self._complete(claims, request)
 
     def new_session(self, uid: str, now: float) -> str:
         """Make a session id for a subject; see `authx.core.ids.session_id`."""
-        return session_id(self._subject(uid), int(now * 1000), os.urandom(8))
+        return self.ids.make(self._subject(uid), int(now * 1000))
 
     def new_csrf(self) -> str:
         """Make a session's CSRF value; empty where refresh tokens need none."""
@@ -121,7 +179,7 @@ class Issuer:
         uid = self._subject(request.uid)
         sid = request.sid
         if sid is None:
-            sid = session_id(uid, int(now * 1000), os.urandom(8))
+            sid = self.ids.make(uid, int(now * 1000))
         elif not is_session_id_of(sid, uid):
             raise ValueError(
                 "sid= is not a session id of this uid; take it from a payload's sid or a session's session_id"
@@ -137,6 +195,8 @@ class Issuer:
         if self.not_before:
             claims["nbf"] = issued
         expires = self._expires(kind, request.expiry, now)
+        if request.latest is not None:
+            expires = request.latest if expires is None else min(expires, request.latest)
         if expires is not None:
             claims["exp"] = expires
         return claims
@@ -152,7 +212,7 @@ class Issuer:
             )
         return ceil(to_seconds(expiry, now))
 
-    def _complete(self, claims: JSONObject, request: TokenRequest) -> str:
+    def _complete(self, claims: JSONObject, request: TokenRequest) -> Issued:
         audience = self.audience if request.audience is None else request.audience
         if audience:
             claims["aud"] = audience if isinstance(audience, str) else list(audience)
@@ -166,7 +226,9 @@ class Issuer:
             self.add_data(claims, request.data)
         if self.login_type is not None:
             claims["login_type"] = self.login_type
-        return self.sign(claims, request.headers)
+        token = self.sign(claims, request.headers)
+        expires: Any = claims.get("exp")
+        return Issued(token, expires, str(claims["csrf"]))
 
     def sign(self, claims: JSONObject, headers: Mapping[str, Any] | None) -> str:
         """Sign claims as they are.

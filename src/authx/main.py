@@ -4,9 +4,9 @@ import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Generic
+from typing import TYPE_CHECKING, Any, Generic
 
-from fastapi import Depends
+from fastapi import Depends, FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
@@ -22,13 +22,19 @@ from authx.http.credentials import mark_issued
 from authx.http.errors import ErrorAnswers, respond
 from authx.http.gate import Gate
 from authx.http.injections import SubjectGuard, TokenFinder
+from authx.http.lifespan import follow_lifespan
 from authx.http.requirement import Requirement
 from authx.http.security import Guard, make_guard
+from authx.http.session_methods import SessionMethods
 from authx.issuer import TokenRequest
 from authx.ratelimit import LimitedGuard, RateLimiter
 from authx.schema import RequestToken, TokenPayload, TokenResponse
 from authx.token import to_bytes
 from authx.types import RateLimitKeyFunc, StringOrSequence, T, TokenLocation, TokenType
+
+if TYPE_CHECKING:
+    from authx.sessions.engine import SessionEngine
+    from authx.stores import Store
 
 __all__ = ["AuthX"]
 
@@ -36,13 +42,15 @@ _BOTH: tuple[TokenType, ...] = ("access", "refresh")
 _Expiry = datetime | timedelta | float | None
 
 
-class AuthX(ErrorAnswers, Generic[T]):
+class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
     """Access and refresh tokens for a FastAPI application.
 
     Args:
         config: The settings; by default read from the environment, anew for each instance.
         model: The class of subjects, as a hint for people and type checkers.
         login_type: The name of this kind of login, where an application has several.
+        store: A session store or its URL; `JWT_STORE_URL` by default. Without one, tokens are checked by
+            their signature and the application's own blocklist alone.
         clock: Seconds since 1970.
 
     Raises:
@@ -55,11 +63,14 @@ class AuthX(ErrorAnswers, Generic[T]):
         model: T | None = None,
         login_type: str | None = None,
         *,
+        store: "Store | str | None" = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.model: T | dict[str, Any] = {} if model is None else model
         self._gate = Gate(config or AuthXConfig(), login_type, clock, self)
         self._cookies = CookieWriter(self._gate)
+        self._store = store
+        self._applications: list[weakref.ref[FastAPI]] = []
         self._guards: dict[Requirement, Guard] = {}
         self._limited: dict[tuple[int, int, RateLimitKeyFunc | None], LimitedGuard] = {}
         self._subject: SubjectGuard[T] | None = None
@@ -91,6 +102,7 @@ class AuthX(ErrorAnswers, Generic[T]):
         self._gate.forget()
         self._gate.warn()
         _ = self._gate.wiring
+        self._gate.engine = self._build_engine(config)
         gate = weakref.ref(self._gate)
 
         def forget() -> None:
@@ -99,6 +111,28 @@ class AuthX(ErrorAnswers, Generic[T]):
                 held.forget()
 
         config.watch(forget)
+
+    def _build_engine(self, config: AuthXConfig) -> "SessionEngine | None":
+        store = config.JWT_STORE_URL if self._store is None else self._store
+        if store is None:
+            return None
+        # Only applications with a store pay for importing what works on it.
+        from authx.http.engine import build_engine
+
+        engine = build_engine(config, store, self._gate.events, self._gate.clock)
+        self._gate.ids.floor = engine.feed.newest_cutoff
+        return engine
+
+    def handle_errors(self, app: FastAPI) -> None:
+        """As `ErrorAnswers.handle_errors`; with a store, it is also opened and closed with the application."""
+        super().handle_errors(app)
+        if not any(known() is app for known in self._applications):
+            self._applications.append(weakref.ref(app))
+            follow_lifespan(app, self._start, self.close)
+
+    async def _start(self) -> None:
+        if self._gate.engine is not None:
+            await self._gate.engine.ensure()
 
     @property
     def login_type(self) -> str | None:
@@ -155,7 +189,7 @@ class AuthX(ErrorAnswers, Generic[T]):
             scopes=scopes,
             sid=sid,
         )
-        return self._gate.wiring.issuer.access_token(request, self._gate.clock())
+        return self._gate.wiring.issuer.access_token(request, self._gate.clock()).token
 
     def create_refresh_token(
         self,
@@ -189,7 +223,7 @@ class AuthX(ErrorAnswers, Generic[T]):
         """
         mark_issued()
         request = TokenRequest(uid=uid, headers=headers, expiry=expiry, data=data, audience=audience, scopes=scopes)
-        return self._gate.wiring.issuer.refresh_token(request, self._gate.clock())
+        return self._gate.wiring.issuer.refresh_token(request, self._gate.clock()).token
 
     def create_token_pair(
         self,
@@ -249,7 +283,8 @@ class AuthX(ErrorAnswers, Generic[T]):
             csrf=csrf,
         )
         return TokenResponse(
-            access_token=issuer.access_token(access, now), refresh_token=issuer.refresh_token(refresh, now)
+            access_token=issuer.access_token(access, now).token,
+            refresh_token=issuer.refresh_token(refresh, now).token,
         )
 
     # Reading tokens
@@ -577,7 +612,21 @@ class AuthX(ErrorAnswers, Generic[T]):
         Returns:
             The callback.
         """
-        self.get_current_subject.getter = None if callback is None else Callback(callback, inline=inline)
+        getter = None if callback is None else Callback(callback, inline=inline)
+        self.get_current_subject.getter = self._gate.subject_getter = getter
+        return callback
+
+    def set_claims_getter(self, callback: Callable[..., Any] | None = None) -> Callable[..., Any] | None:
+        """Register the function that gives new access tokens fresh claims at a refresh; usable as a decorator.
+
+        Args:
+            callback: Takes the uid and the refresh token's payload, sync or async; returns claims that
+                replace those of the refresh token, `scopes` its scopes, or `None`. `None` unsets it.
+
+        Returns:
+            The callback.
+        """
+        self._gate.claims_getter = None if callback is None else Callback(callback)
         return callback
 
     def set_callback_token_blocklist(self, callback: Callable[..., Any] | None) -> Callable[..., Any] | None:

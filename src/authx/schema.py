@@ -12,8 +12,10 @@ from pydantic import (
     ConfigDict,
     Field,
     PrivateAttr,
+    SerializerFunctionWrapHandler,
     ValidationError,
     field_validator,
+    model_serializer,
 )
 
 from authx.core import checks
@@ -25,9 +27,10 @@ from authx.exceptions import CSRFError, JWTDecodeError
 from authx.token import create_token, decode_token, to_seconds
 from authx.types import StringOrSequence, TokenLocation, TokenType
 
-__all__ = ["RequestToken", "SessionInfo", "TokenPayload", "TokenResponse"]
+__all__ = ["RequestToken", "SessionInfo", "SessionTokens", "TokenPayload", "TokenResponse"]
 
 _MASK: Final = "**********"
+_SECRET_FIELDS: Final = frozenset({"access_token", "refresh_token", "csrf_token", "refresh_csrf_token"})
 
 
 def _random_id() -> str:
@@ -359,7 +362,32 @@ class TokenResponse(BaseModel):
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         for name, value in super().__repr_args__():
-            yield name, _MASK if name in ("access_token", "refresh_token") else value
+            yield name, _MASK if name in _SECRET_FIELDS and value else value
+
+
+class SessionTokens(TokenResponse):
+    """What login and refresh give: the tokens, and what a front end has to know of them.
+
+    As JSON it leaves out tokens that only cookies carry, and what has no value.
+
+    Attributes:
+        expires_in: Seconds until the access token ends.
+        refresh_expires_in: Seconds until the refresh token ends.
+        csrf_token: The value to send with unsafe requests that carry the access cookie.
+        refresh_csrf_token: The value to send with unsafe requests that carry the refresh cookie.
+    """
+
+    expires_in: int | None = None
+    refresh_expires_in: int | None = None
+    csrf_token: str | None = None
+    refresh_csrf_token: str | None = None
+    _only_in_cookies: frozenset[str] = PrivateAttr(default=frozenset())
+
+    @model_serializer(mode="wrap")
+    def _without_what_cookies_carry(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = handler(self)
+        hidden = self._only_in_cookies
+        return {name: value for name, value in fields.items() if value is not None and name not in hidden}
 
 
 class SessionInfo(BaseModel):
@@ -374,6 +402,8 @@ class SessionInfo(BaseModel):
         user_agent: Browser or program it was last used with, if known.
         device_info: What the application noted about the device.
         is_active: Whether it can still be used.
+        expires_at: When it ends unless it is refreshed, in UTC; `None`: never, or not known.
+        current: Whether it is the one that asks.
     """
 
     session_id: str = Field(default_factory=_random_id)
@@ -384,6 +414,8 @@ class SessionInfo(BaseModel):
     user_agent: str | None = None
     device_info: dict[str, Any] | None = None
     is_active: bool = True
+    expires_at: datetime | None = None
+    current: bool = False
 
 
 class ErrorBody(BaseModel):

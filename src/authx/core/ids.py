@@ -9,7 +9,15 @@ import re
 from functools import lru_cache
 from hashlib import sha256
 
-__all__ = ["is_session_id_of", "refresh_jti", "session_created_at", "session_id", "subject_hash", "uuid4"]
+__all__ = [
+    "is_session_id",
+    "is_session_id_of",
+    "refresh_jti",
+    "session_created_at",
+    "session_id",
+    "subject_hash",
+    "uuid4",
+]
 
 _MAX_MS = (1 << 48) - 1
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
@@ -68,6 +76,18 @@ def session_created_at(sid: str) -> int:
         Milliseconds since 1970.
     """
     return int(sid[:8] + sid[9:13], 16)
+
+
+def is_session_id(sid: object) -> bool:
+    """Tell whether a value has the form of a session id, whoever's it is.
+
+    Args:
+        sid: Any value.
+
+    Returns:
+        Whether it is lower-case UUIDv7 text.
+    """
+    return isinstance(sid, str) and _FORM.fullmatch(sid) is not None
 
 
 def is_session_id_of(sid: object, sub: str) -> bool:

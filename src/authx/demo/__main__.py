@@ -20,7 +20,6 @@ __all__ = ["main"]
 _FAILED: Final = 1
 _THIS_MACHINE: Final = ("127.0.0.1", "0.0.0.0", "::1", "::", "")  # noqa: S104 - names to show, none to listen on
 _HIGHEST_PORT: Final = 65535
-_SECONDS_TO_FINISH: Final = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        import uvicorn
+        from authx.demo.server import serve
     except ModuleNotFoundError:
         return _fail("the demo needs a server: pip install 'authx-fastapi[demo]'")
     try:
@@ -43,20 +42,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     except OSError as error:
         return _fail(f"cannot listen on {options.host} port {options.port}: {_reason(error)}")
-    with listener:
+    with listener, suppress(KeyboardInterrupt):
         address = _address(options.host, listener.getsockname()[1])
         try:
             app = create_app(address=address)
         except (BadConfigurationError, SettingsError, ValidationError) as error:
             return _fail(f"the settings in the environment cannot work: {error}")
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_SECONDS_TO_FINISH))
-        # From here on connections wait in the listener, so the lines may be pasted at once.
-        print(f"authx demo on {address} (user test, password test). Ctrl-C stops it.\n")
-        print(curl_lines(address), flush=True)
-        # The server stops in good order first and then passes the signal on.
-        with suppress(KeyboardInterrupt):
-            server.run(sockets=[listener])
+        serve(app, listener, _greeting(address))
     return 0
+
+
+def _greeting(address: str) -> str:
+    return f"authx demo on {address} (user test, password test)\n\n{curl_lines(address)}\nCtrl-C stops it."
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -7,7 +7,8 @@ from datetime import timedelta
 from typing import Annotated, Final
 
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import HTMLResponse
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, StringConstraints
 
 from authx import AuthX, AuthXConfig, TokenPayload, __version__
@@ -26,6 +27,7 @@ from authx.exceptions import (
 
 __all__ = ["create_app"]
 
+_UNPROCESSABLE: Final = 422
 _SECURITY_HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -97,6 +99,7 @@ def create_app(
     app = FastAPI(title="authx demo", version=__version__)
     auth: AuthX[str] = AuthX(config, clock=clock)
     auth.handle_errors(app)
+    app.add_exception_handler(RequestValidationError, _refuse_body)
     users = Users({"test": "test"})
     logouts = Logouts(_longest_life(config), clock)
     auth.set_token_blocklist(logouts.__contains__, inline=True)
@@ -136,6 +139,14 @@ def create_app(
         return Message(message="Logged out")
 
     return app
+
+
+async def _refuse_body(request: Request, error: Exception) -> Response:  # noqa: ARG001 - the signature is Starlette's
+    """Say what is wrong with a body without repeating it: it may hold a password, or text that no answer can."""
+    if not isinstance(error, RequestValidationError):
+        raise error
+    detail = [{name: mistake[name] for name in ("type", "loc", "msg")} for mistake in error.errors()]
+    return JSONResponse({"detail": detail}, _UNPROCESSABLE)
 
 
 def _longest_life(config: AuthXConfig) -> timedelta | None:

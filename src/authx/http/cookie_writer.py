@@ -11,6 +11,7 @@ from authx.core import codec
 from authx.core.strict_json import JSONObject
 from authx.http.credentials import current_scope, send_cookies
 from authx.http.gate import Gate
+from authx.issuer import Issued
 from authx.token import to_bytes
 from authx.types import TokenType
 
@@ -55,6 +56,38 @@ class CookieWriter:
         # answer has to carry them.
         rotated = scope is not None and self._gate.accepted(scope, "refresh")
         send_cookies(response, lines, on_error=rotated)
+
+    def write(
+        self,
+        kind: TokenType,
+        issued: Issued,
+        response: Response,
+        scope: Scope,
+        kept_until: int | None,
+        *,
+        on_error: bool,
+    ) -> None:
+        """Set the cookies of a token that has just been made.
+
+        Args:
+            kind: `access` or `refresh`.
+            issued: The token.
+            response: The response to write to.
+            scope: The request's ASGI scope.
+            kept_until: Seconds since 1970 at which cookies that follow a token's life end.
+            on_error: Whether an error's answer carries them too.
+
+        Raises:
+            ValueError: The cookie would be too large for browsers.
+        """
+        wiring = self._gate.wiring
+        lines = wiring.cookies[kind].headers(
+            issued.token,
+            issued.csrf,
+            max_age=self._max_age({"exp": kept_until}),
+            secure=wiring.secure(scope["scheme"]),
+        )
+        send_cookies(response, lines, on_error=on_error)
 
     def _max_age(self, claims: JSONObject) -> int | None:
         config = self._gate.config

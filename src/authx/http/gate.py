@@ -6,7 +6,8 @@ scope, so that three dependencies on one route verify and ask once.
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Final
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
 
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
@@ -29,9 +30,16 @@ from authx.http.errors import install_handler
 from authx.http.locations import Found, Location, read_cookie
 from authx.http.requirement import Requirement
 from authx.http.wiring import Wiring, wire
+from authx.issuer import SessionIds
 from authx.keyring import short_secret_warning
 from authx.types import TokenLocation, TokenType
 from authx.verifier import Verified
+
+if TYPE_CHECKING:
+    # Only applications with a store pay for importing it.
+    from authx.http.session_calls import SessionCalls
+    from authx.sessions.engine import SessionEngine
+    from authx.sessions.events import Events
 
 __all__ = ["Gate"]
 
@@ -53,6 +61,10 @@ class Gate:
         self.login_type = login_type
         self.clock: Final = clock
         self.blocklist: Callback | None = None
+        self.ids: Final = SessionIds()
+        self.subject_getter: Callback | None = None
+        self.claims_getter: Callback | None = None
+        self.engine: SessionEngine | None = None
         self._source = source
         self._scope_key: Final = f"authx.seen.{id(self):x}"
         self._wiring: Wiring | None = None
@@ -67,12 +79,27 @@ class Gate:
         return self._wiring or self._wire()
 
     def _wire(self) -> Wiring:
-        self._wiring = wiring = wire(self.config, self.login_type)
+        self._wiring = wiring = wire(self.config, self.login_type, self.ids)
         return wiring
 
     def forget(self) -> None:
         """Throw away what was derived from the settings."""
         self._wiring = None
+
+    @cached_property
+    def session_calls(self) -> "SessionCalls":
+        """What works on a store; imported where an application first uses one."""
+        from authx.http.cookie_writer import CookieWriter
+        from authx.http.session_calls import SessionCalls
+
+        return SessionCalls(self, CookieWriter(self))
+
+    @cached_property
+    def events(self) -> "Events":
+        """Who is told of what happens; imported where an application first listens, or uses a store."""
+        from authx.sessions.events import Events
+
+        return Events()
 
     def warn(self) -> None:
         """Say in the log what is dangerous about the settings."""
@@ -173,6 +200,8 @@ class Gate:
         verified = wiring.verifier.recall(token, self.clock())
         if verified is None or verified.kind != requirement.kind:
             return None
+        if self.engine is not None and (verified.kind != "access" or not self.engine.clears(verified.claims)):
+            return None
         scope.setdefault(self._scope_key, {})[token] = verified
         return verified
 
@@ -201,13 +230,7 @@ class Gate:
             seen: dict[bytes, Verified] | None = scope.get(self._scope_key)
             verified = None if seen is None else seen.get(token)
             if verified is None:
-                if len(token) > wiring.max_token_bytes:
-                    raise _too_long(wiring.max_token_bytes)
-                verified = wiring.verifier.verify(token, self.clock())
-                if requirement.verify_type and verified.claims.get("type") != kind:
-                    raise checks.wrong_type(kind)
-                if self.blocklist is not None and await self.blocklist(token.decode("ascii")):
-                    raise RevokedTokenError("Token has been revoked")
+                verified = await self._verify(wiring, token, requirement)
                 if seen is None:
                     scope[self._scope_key] = {token: verified}
                 else:
@@ -223,6 +246,18 @@ class Gate:
         except AuthXException as error:
             self.blame(error, connection, kind)
             raise
+        return verified
+
+    async def _verify(self, wiring: Wiring, token: bytes, requirement: Requirement) -> Verified:
+        if len(token) > wiring.max_token_bytes:
+            raise _too_long(wiring.max_token_bytes)
+        verified = wiring.verifier.verify(token, self.clock())
+        if requirement.verify_type and verified.kind != requirement.kind:
+            raise checks.wrong_type(requirement.kind)
+        if self.engine is not None and verified.kind == "access":
+            await self.engine.admit(verified.claims)
+        if self.blocklist is not None and await self.blocklist(token.decode("ascii")):
+            raise RevokedTokenError("Token has been revoked")
         return verified
 
     @staticmethod
@@ -242,6 +277,52 @@ class Gate:
         """
         seen: dict[bytes, Verified] = scope.get(self._scope_key, {})
         return any(verified.claims.get("type") == kind for verified in seen.values())
+
+    async def decide(self, connection: HTTPConnection, verified: Verified) -> None:
+        """Ask the store what a refresh token is worth, for a route that refreshes by hand.
+
+        Args:
+            connection: The request or WebSocket.
+            verified: What `admit` returned.
+
+        Raises:
+            AuthXException: It is worth nothing; one that was used before has ended its session.
+        """
+        if self.engine is None:
+            return
+        try:
+            await self.engine.ensure()
+            await self.engine.decide(
+                self.token_of(connection.scope, verified), verified.claims, self.moment(connection.scope)
+            )
+        except AuthXException as error:
+            self.blame(error, connection, "refresh")
+            raise
+
+    def token_of(self, scope: Scope, verified: Verified) -> bytes:
+        """Find the text of a token that was verified in a request.
+
+        Args:
+            scope: The request's ASGI scope.
+            verified: What `admit` returned.
+
+        Returns:
+            The compact token.
+        """
+        seen: dict[bytes, Verified] = scope[self._scope_key]
+        return next(token for token, one in seen.items() if one is verified)
+
+    def moment(self, scope: Scope) -> float:
+        """Tell the one moment at which everything in a request happens.
+
+        Args:
+            scope: The request's ASGI scope.
+
+        Returns:
+            Seconds since 1970.
+        """
+        now: float = scope.setdefault(f"{self._scope_key}.now", self.clock())
+        return now
 
     def blame(self, error: AuthXException, connection: HTTPConnection | None, kind: TokenType) -> None:
         """Note on an error where it came from, and see to it that it will be answered.

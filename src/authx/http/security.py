@@ -53,6 +53,8 @@ class Guard:
         verified = self.gate.recall(request.scope, self.requirement)
         if verified is None:
             verified = await self.gate.admit(request, self.requirement)
+            if self.gate.engine is not None and verified.kind == "refresh":
+                await self.gate.decide(request, verified)
         return verified.payload()
 
     def error_statuses(self, method: str) -> dict[int, str]:
@@ -98,10 +100,7 @@ class _SchemesGuard(_SchemeGuard):
 
     async def __call__(self, request: HTTPConnection, **_: None) -> TokenPayload:
         """Verify the request's token; see `Guard.__call__`."""
-        verified = self.gate.recall(request.scope, self.requirement)
-        if verified is None:
-            verified = await self.gate.admit(request, self.requirement)
-        return verified.payload()
+        return await Guard.__call__(self, request)
 
 
 class _Scheme(SecurityBase):

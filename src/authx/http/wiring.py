@@ -9,7 +9,7 @@ from authx.config import AuthXConfig
 from authx.core.cookies import Cookie, CookiePair
 from authx.exceptions import BadConfigurationError
 from authx.http.locations import CookieLocation, HeaderLocation, JSONLocation, Location, QueryLocation
-from authx.issuer import Issuer
+from authx.issuer import Issuer, SessionIds
 from authx.keyring import build_ring
 from authx.types import StringOrSequence, TokenLocation, TokenType
 from authx.verifier import Verifier
@@ -75,12 +75,13 @@ def location_names(config: AuthXConfig, kind: TokenType) -> Sequence[TokenLocati
     return config.JWT_TOKEN_LOCATION
 
 
-def wire(config: AuthXConfig, login_type: str | None) -> Wiring:
+def wire(config: AuthXConfig, login_type: str | None, ids: SessionIds) -> Wiring:
     """Derive everything from a configuration.
 
     Args:
         config: The settings.
         login_type: The instance's login type, if it has one.
+        ids: Makes session ids.
 
     Returns:
         What requests need.
@@ -123,6 +124,7 @@ def wire(config: AuthXConfig, login_type: str | None) -> Wiring:
             not_before=config.JWT_ENCODE_NBF,
             identity_claim=config.JWT_IDENTITY_CLAIM,
             login_type=login_type,
+            ids=ids,
         ),
         configured=configured,
         header_first={kind: _header_first(configured[kind]) for kind in _TYPES},

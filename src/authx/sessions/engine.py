@@ -11,7 +11,8 @@ from authx.core.strict_json import JSONObject
 from authx.exceptions import SessionRevoked
 from authx.sessions.events import Events
 from authx.sessions.feed import RevocationFeed
-from authx.sessions.service import Sessions, SessionSettings
+from authx.sessions.service import Client, Sessions, SessionSettings
+from authx.sessions.tokens import read_refresh_token
 from authx.stores import InvalidRowError, Store
 
 __all__ = ["RevocationCheck", "SessionEngine"]
@@ -129,6 +130,19 @@ class SessionEngine:
         self.feed.check(claims)
         if self.check == "store" or not self.feed.covers(claims):
             await self._ask_store(claims)
+
+    async def decide(self, token: bytes, claims: JSONObject, now: float) -> None:
+        """Refuse a refresh token that its session would not take.
+
+        Args:
+            token: The compact token.
+            claims: Its verified claims.
+            now: Seconds since 1970.
+
+        Raises:
+            AuthXException: It would not; one that was used before has ended its session.
+        """
+        await self.sessions.verdict(read_refresh_token(token, claims, now).use, Client())
 
     async def _ask_store(self, claims: Mapping[str, Any]) -> None:
         sid: str | None = claims.get("sid")

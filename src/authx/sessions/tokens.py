@@ -16,8 +16,8 @@ from authx.core.csrf import access_value
 from authx.core.ids import refresh_jti, session_created_at, session_id, uuid4
 from authx.core.rotation import Presented
 from authx.core.session import Session
-from authx.core.strict_json import JSONObject, JSONValue, load_object
-from authx.issuer import RESERVED, Issuer
+from authx.core.strict_json import JSONObject, JSONValue, dump_object, load_object
+from authx.issuer import RESERVED, Issued, Issuer
 from authx.sessions.service import RefreshUse, earlier
 
 __all__ = ["Refreshable", "read_refresh_token"]
@@ -42,7 +42,7 @@ class Refreshable:
     headers: Mapping[str, JSONValue]
     use: RefreshUse
 
-    def successor(self, row: Session, last_second: int | None, issuer: Issuer) -> tuple[str, int | None]:
+    def successor(self, row: Session, last_second: int | None, issuer: Issuer) -> Issued:
         """Make the refresh token that follows.
 
         Args:
@@ -51,7 +51,7 @@ class Refreshable:
             issuer: Signs.
 
         Returns:
-            The compact token, and its end in seconds since 1970.
+            The token.
         """
         claims = dict(self.claims)
         issued = row.rotated_at // 1000
@@ -63,7 +63,7 @@ class Refreshable:
         end = self._end(row, last_second)
         if end is not None:
             claims["exp"] = end
-        return issuer.sign(claims, self.headers), end
+        return Issued(issuer.sign(claims, self.headers), end, str(claims.get("csrf") or ""))
 
     def _end(self, row: Session, last_second: int | None) -> int | None:
         if self.use.lifetime is None:
@@ -74,9 +74,7 @@ class Refreshable:
             end = row.rotated_at // 1000 * 1000 + self.use.lifetime
         return earlier(end, last_second) // 1000
 
-    def access_token(
-        self, issuer: Issuer, *, last_second: int | None, more: Mapping[str, Any] | None
-    ) -> tuple[str, int | None]:
+    def access_token(self, issuer: Issuer, *, last_second: int | None, more: Mapping[str, Any] | None) -> Issued:
         """Make a new access token for the session; it is never fresh.
 
         Args:
@@ -85,7 +83,7 @@ class Refreshable:
             more: Claims that replace those of the refresh token; `scopes` replaces the scopes.
 
         Returns:
-            The compact token, and its end in seconds since 1970.
+            The token.
 
         Raises:
             TypeError: `more` sets a reserved claim.
@@ -114,7 +112,23 @@ class Refreshable:
             if "scopes" in replaced:
                 claims["scopes"] = list(replaced.pop("scopes") or [])
             issuer.add_data(claims, replaced)
-        return issuer.sign(claims, self.headers), end
+        return Issued(issuer.sign(claims, self.headers), end, str(claims["csrf"]))
+
+    def check_more(self, issuer: Issuer, more: Mapping[str, Any]) -> None:
+        """Find out whether an application's fresh claims can stand in a token, before anything is consumed.
+
+        Args:
+            issuer: Signs.
+            more: The claims.
+
+        Raises:
+            TypeError: One of them is reserved, or has no place in JSON.
+            ValueError: A number is not finite.
+        """
+        replaced = {name: value for name, value in more.items() if name != "scopes"}
+        scratch: JSONObject = {"scopes": list(more.get("scopes") or [])}
+        issuer.add_data(scratch, replaced)
+        dump_object(scratch)
 
 
 def read_refresh_token(token: bytes, claims: JSONObject, now: float) -> Refreshable:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from authx.core.session import Cutoff, Revocation, Session
 from authx.exceptions import BadConfigurationError
 
-__all__ = ["Cutoff", "Revocation", "Session", "Store", "masked_url", "open_store"]
+__all__ = ["Cutoff", "InvalidRowError", "Revocation", "Session", "Store", "masked_url", "open_store"]
 
 
 # `list` is a method below, so the type is named out here.
@@ -256,3 +256,15 @@ def masked_url(url: str) -> str:
     user = f"{parts.username}:**********@" if parts.password else f"{parts.username}@" if parts.username else ""
     # The query may hold a password of its own, so none of it is shown.
     return f"{parts.scheme}://{user}{parts.hostname or ''}{port}{parts.path}"
+
+
+class InvalidRowError(Exception):
+    """A session's row holds what no session can be: somebody else wrote it.
+
+    Args:
+        sid: The session's id.
+    """
+
+    def __init__(self, sid: str) -> None:
+        super().__init__(f"the row of session {sid} is not one of this library's")
+        self.sid = sid

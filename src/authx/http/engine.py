@@ -1,0 +1,54 @@
+"""From settings to running sessions."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Final
+
+from authx.config import AuthXConfig
+from authx.sessions.engine import SessionEngine
+from authx.sessions.events import Events
+from authx.sessions.service import SessionSettings
+from authx.stores import Store, open_store
+
+__all__ = ["build_engine"]
+
+# What an access token without an end counts as, and how far beyond its end the feed looks.
+_ENDLESS: Final = timedelta(minutes=15)
+_MARGIN: Final = timedelta(seconds=60)
+
+
+def build_engine(config: AuthXConfig, store: Store | str, events: Events, clock: Callable[[], float]) -> SessionEngine:
+    """Make the engine of a store; nothing is opened yet.
+
+    Args:
+        config: The settings.
+        store: The store, or its URL.
+        events: Who is told of what happens.
+        clock: Seconds since 1970.
+
+    Returns:
+        The engine.
+    """
+    if isinstance(store, str):
+        store = open_store(store, config.JWT_STORE_PREFIX)
+    life = config.JWT_ACCESS_TOKEN_EXPIRES or _ENDLESS
+    window = life + timedelta(seconds=config.JWT_DECODE_LEEWAY or 0) + _MARGIN
+    staleness = config.JWT_REVOCATION_MAX_STALENESS
+    return SessionEngine(
+        store,
+        SessionSettings(
+            grace=_milliseconds(config.JWT_REFRESH_GRACE_PERIOD),
+            max_age=None if config.JWT_SESSION_MAX_AGE is None else _milliseconds(config.JWT_SESSION_MAX_AGE),
+            window=_milliseconds(window),
+        ),
+        events,
+        clock,
+        check=config.JWT_REVOCATION_CHECK,
+        create_schema=config.JWT_STORE_CREATE_SCHEMA,
+        poll_interval=config.JWT_REVOCATION_POLL_INTERVAL.total_seconds(),
+        max_staleness=None if staleness is None else staleness.total_seconds(),
+    )
+
+
+def _milliseconds(duration: timedelta) -> int:
+    return int(duration.total_seconds() * 1000)

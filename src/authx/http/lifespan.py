@@ -1,0 +1,31 @@
+"""Starting and stopping with an application."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+
+__all__ = ["follow_lifespan"]
+
+
+def follow_lifespan(app: FastAPI, start: Callable[[], Awaitable[None]], stop: Callable[[], Awaitable[None]]) -> None:
+    """Start before an application's own start-up, stop after its own shutdown.
+
+    Args:
+        app: The application.
+        start: What it raises fails the application's start-up.
+        stop: Also called where the application's own start-up fails.
+    """
+    inner = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(served: Any) -> AsyncIterator[Any]:
+        try:
+            await start()
+            async with inner(served) as state:
+                yield state
+        finally:
+            await stop()
+
+    app.router.lifespan_context = lifespan

@@ -1,0 +1,379 @@
+"""Logging in, refreshing and logging out on a session store, from any route."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from inspect import isawaitable
+from typing import Any, Final, NamedTuple
+
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+
+from authx.core.csrf import same_value
+from authx.core.ids import session_created_at
+from authx.core.session import Session
+from authx.core.strict_json import JSONObject
+from authx.exceptions import (
+    AccountUnavailableError,
+    AuthXException,
+    BadConfigurationError,
+    CSRFError,
+    InvalidRequestError,
+    JWTDecodeError,
+    MissingCSRFTokenError,
+)
+from authx.http.cookie_writer import CookieWriter
+from authx.http.credentials import mark_issued
+from authx.http.gate import Gate
+from authx.http.locations import Found
+from authx.http.requirement import Requirement
+from authx.http.wiring import location_names
+from authx.issuer import Issued, TokenRequest
+from authx.schema import SessionInfo, SessionTokens, TokenPayload
+from authx.sessions.admin import SessionAdmin, device_text
+from authx.sessions.engine import SessionEngine
+from authx.sessions.service import Client, Sessions
+from authx.sessions.tokens import Refreshable, read_refresh_token
+from authx.types import StringOrSequence, TokenType
+
+__all__ = ["LoginDetails", "SessionCalls"]
+
+_BOTH: Final[tuple[TokenType, ...]] = ("access", "refresh")
+_REFRESH: Final = Requirement(kind="refresh")
+_MAX_TEXT: Final = 512
+Expiry = datetime | timedelta | float | None
+
+
+class LoginDetails(NamedTuple):
+    """What an application may say about a login.
+
+    Attributes:
+        fresh: Whether the access token is fresh.
+        data: Further claims of both tokens.
+        scopes: What both tokens allow.
+        audience: `aud` of both.
+        headers: Further members of both JOSE headers.
+        access_expiry: When the access token ends.
+        refresh_expiry: When the refresh token ends.
+        device_info: What to note about the device.
+    """
+
+    fresh: bool = True
+    data: Mapping[str, Any] | None = None
+    scopes: Sequence[str] | None = None
+    audience: StringOrSequence | None = None
+    headers: Mapping[str, Any] | None = None
+    access_expiry: Expiry = None
+    refresh_expiry: Expiry = None
+    device_info: Mapping[str, Any] | None = None
+
+
+class _Carried(NamedTuple):
+    """A token of ours that a request carries, whatever its age.
+
+    Attributes:
+        found: Where and how.
+        claims: Its claims; its signature is good.
+    """
+
+    found: Found
+    claims: JSONObject
+
+
+class SessionCalls:
+    """The calls of one instance that need a session store.
+
+    Args:
+        gate: The instance's gate; its engine is the store's.
+        cookies: Writes the instance's cookies.
+    """
+
+    def __init__(self, gate: Gate, cookies: CookieWriter) -> None:
+        self._gate: Final = gate
+        self._cookies: Final = cookies
+
+    def _engine(self) -> SessionEngine:
+        engine = self._gate.engine
+        if engine is None:
+            raise BadConfigurationError(
+                "this call needs a session store: AuthX(config, store='sqlite:///auth.db'), or set JWT_STORE_URL"
+            )
+        return engine
+
+    async def engine(self) -> SessionEngine:
+        """Find the running engine; start it if this is the first call on this event loop.
+
+        Raises:
+            BadConfigurationError: The instance has no store.
+            StoreUnavailableError: The store does not answer.
+        """
+        engine = self._engine()
+        await engine.ensure()
+        return engine
+
+    def _now(self) -> int:
+        return int(self._gate.clock() * 1000)
+
+    async def create(self, uid: str, request: Request | None, device: Mapping[str, Any] | None) -> SessionInfo:
+        """Write a session without tokens; see `AuthX.create_session`."""
+        return await self.admin.create(uid, Client() if request is None else client_of(request), device)
+
+    @property
+    def admin(self) -> SessionAdmin:
+        """What can be done with sessions without a request.
+
+        Raises:
+            BadConfigurationError: The instance has no store.
+        """
+        return SessionAdmin(self._engine(), self._gate.ids, self._gate.clock)
+
+    async def login(self, uid: str, request: Request, response: Response, asked: tuple[Any, ...]) -> SessionTokens:
+        """Begin a session; see `AuthX.login`.
+
+        Args:
+            uid: The subject.
+            request: The request.
+            response: The response that FastAPI will complete.
+            asked: The fields of `LoginDetails`, in order.
+        """
+        details = LoginDetails(*asked)
+        try:
+            sessions = (await self.engine()).sessions
+            carried = await self._carried(request)
+            client, now = client_of(request), self._now()
+            row, access, refresh = await self._begin(sessions, uid, details, client, now)
+            for other in {sid for one in carried if isinstance(sid := one.claims.get("sid"), str)}:
+                await sessions.end_session(other, now=now, reason="login")
+        except AuthXException as error:
+            self._gate.blame(error, request, "access")
+            raise
+        await sessions.tell("login", uid=uid, session_id=row.sid, client=client)
+        return self._deliver(access, refresh, request, response, now, on_error=False)
+
+    async def _begin(
+        self, sessions: Sessions, uid: str, details: LoginDetails, client: Client, now: int
+    ) -> tuple[Session, Issued, Issued]:
+        issuer = self._gate.wiring.issuer
+        device = device_text(details.device_info)
+        sid = await self.new_sid(sessions, uid, now)
+        latest = sessions.last_second_of(session_created_at(sid))
+        csrf = issuer.new_csrf()
+        asked = TokenRequest(
+            uid=uid,
+            expiry=details.refresh_expiry,
+            data=details.data,
+            audience=details.audience,
+            scopes=details.scopes,
+            headers=details.headers,
+            sid=sid,
+            csrf=csrf,
+            # A token without an end stays without; the session's age ends it.
+            latest=None if self._is_endless(details.refresh_expiry) or latest is None else latest // 1000,
+        )
+        refresh = issuer.refresh_token(asked, now / 1000, generation=1)
+        access = issuer.access_token(
+            TokenRequest(
+                uid=uid,
+                expiry=details.access_expiry,
+                data=details.data,
+                audience=details.audience,
+                scopes=details.scopes,
+                headers=details.headers,
+                sid=sid,
+                csrf=csrf or None,
+                fresh=details.fresh,
+                latest=refresh.expires_at if refresh.expires_at is not None else latest and latest // 1000,
+            ),
+            now / 1000,
+        )
+        row = Session(
+            sid=sid,
+            sub=uid,
+            generation=1,
+            created_at=session_created_at(sid),
+            rotated_at=now,
+            expires_at=None if refresh.expires_at is None else refresh.expires_at * 1000,
+            ip=client.ip,
+            user_agent=client.user_agent,
+            device=device,
+        )
+        await sessions.begin(row)
+        return row, access, refresh
+
+    def _is_endless(self, expiry: Expiry) -> bool:
+        return expiry is None and self._gate.wiring.issuer.lifetimes["refresh"] is None
+
+    async def new_sid(self, sessions: Sessions, uid: str, now: int) -> str:
+        """Make a session id that is later than every cutoff the store has for its subject.
+
+        Args:
+            sessions: The sessions.
+            uid: The subject.
+            now: The present moment, in milliseconds.
+
+        Returns:
+            The id.
+        """
+        sid = self._gate.wiring.issuer.new_session(uid, now / 1000)
+        cutoff = await sessions.newest_cutoff(sid, uid)
+        return sid if cutoff <= session_created_at(sid) else self._gate.ids.make(uid, now, cutoff)
+
+    async def refresh(self, request: Request, response: Response) -> SessionTokens:
+        """Exchange a request's refresh token; see `AuthX.refresh`."""
+        try:
+            sessions = (await self.engine()).sessions
+            verified = await self._gate.admit(request, _REFRESH)
+            token = self._gate.token_of(request.scope, verified)
+            presented = read_refresh_token(token, verified.claims, self._gate.moment(request.scope))
+            more = await self._ask_application(sessions, presented, verified.payload())
+            client = client_of(request)
+            # From here on nothing fails but the store: what was consumed is answered.
+            rotated = await sessions.rotate(presented.use, client)
+        except AuthXException as error:
+            self._gate.blame(error, request, "refresh")
+            raise
+        issuer = self._gate.wiring.issuer
+        last = sessions.last_second_of(presented.use.presented.created_at)
+        refresh = presented.successor(rotated.row, last, issuer)
+        end = last if refresh.expires_at is None else refresh.expires_at * 1000
+        access = presented.access_token(issuer, last_second=end, more=more)
+        uid, sid = rotated.row.sub, rotated.row.sid
+        await sessions.tell("refresh", uid=uid, session_id=sid, client=client)
+        return self._deliver(access, refresh, request, response, presented.use.now, on_error=True)
+
+    async def _ask_application(
+        self, sessions: Sessions, presented: Refreshable, payload: TokenPayload
+    ) -> Mapping[str, Any] | None:
+        """Ask whether the user still exists, and for fresh claims; before anything is consumed."""
+        sub = presented.use.presented.sub
+        if self._gate.subject_getter is not None and await self._gate.subject_getter(sub) is None:
+            use = presented.use
+            await sessions.end_session(use.presented.sid, sub=sub, reason="account", now=use.now)
+            raise AccountUnavailableError("the account of this token is not available")
+        if self._gate.claims_getter is None:
+            return None
+        more = self._gate.claims_getter.function(sub, payload)
+        more = await more if isawaitable(more) else more
+        if more is not None and not isinstance(more, Mapping):
+            raise TypeError("the claims getter must return a mapping or None")
+        if more is not None:
+            presented.check_more(self._gate.wiring.issuer, more)
+        return more
+
+    def _deliver(
+        self, access: Issued, refresh: Issued, request: Request, response: Response, now: int, *, on_error: bool
+    ) -> SessionTokens:
+        """Put the tokens where they travel: into cookies, into the body, or both."""
+        mark_issued()
+        gate = self._gate
+        only_in_cookies = set()
+        issued = {"access": access, "refresh": refresh}
+        for kind in _BOTH:
+            names = location_names(gate.config, kind)
+            if "cookies" in names:
+                # The access cookie lives as long as the refresh cookie, so that a lapsed token still arrives
+                # and is answered with "refresh".
+                self._cookies.write(kind, issued[kind], response, request.scope, refresh.expires_at, on_error=on_error)
+                if set(names) == {"cookies"}:
+                    only_in_cookies.add(f"{kind}_token")
+        tokens = SessionTokens(
+            access_token=access.token,
+            refresh_token=refresh.token,
+            expires_in=None if access.expires_at is None else max(0, access.expires_at - now // 1000),
+            refresh_expires_in=None if refresh.expires_at is None else max(0, refresh.expires_at - now // 1000),
+            csrf_token=access.csrf or None,
+            refresh_csrf_token=refresh.csrf or None,
+        )
+        tokens._only_in_cookies = frozenset(only_in_cookies)
+        response.headers["Cache-Control"] = "no-store"
+        return tokens
+
+    async def logout(self, request: Request, response: Response) -> None:
+        """End the sessions of every token in a request; see `AuthX.logout`."""
+        try:
+            carried = await self._carried(request)
+            await self._check_csrf(request, carried)
+            if carried:
+                await self._end_carried(carried, request)
+        except AuthXException as error:
+            self._gate.blame(error, request, "access")
+            raise
+        self._cookies.unset(_BOTH, response, request.scope)
+
+    async def _end_carried(self, carried: Sequence[_Carried], request: Request) -> None:
+        sessions, now, client = (await self.engine()).sessions, self._now(), client_of(request)
+        ended: set[str] = set()
+        for one in carried:
+            presented = read_refresh_token(one.found.token, one.claims, now / 1000)
+            sid, sub = presented.use.presented.sid, presented.use.presented.sub
+            is_refresh = one.claims.get("type") == "refresh"
+            if "sid" not in one.claims and not is_refresh:
+                # A foreign access token has no session to end.
+                await sessions.end_token(str(one.claims["jti"]), now=now, until=presented.use.expires_at)
+            elif sid not in ended:
+                ended.add(sid)
+                end = presented.use.expires_at if is_refresh else None
+                await sessions.end_session(sid, sub=sub, reason="logout", now=now, expires_at=end)
+                await sessions.tell("logout", uid=sub, session_id=sid, client=client)
+
+    async def _carried(self, request: Request) -> list[_Carried]:
+        """Find every token of ours in a request; signatures are checked, expiry and generation are not."""
+        wiring = self._gate.wiring
+        carried: dict[bytes, _Carried] = {}
+        for kind in _BOTH:
+            for place in wiring.configured[kind]:
+                try:
+                    found = await place.find_in_body(request, verify_csrf=False)
+                except InvalidRequestError:
+                    continue
+                if found is None or len(found.token) > wiring.max_token_bytes or found.token in carried:
+                    continue
+                try:
+                    claims = wiring.verifier.read(found.token)
+                except JWTDecodeError:
+                    continue
+                carried[found.token] = _Carried(found, claims)
+        return list(carried.values())
+
+    async def _check_csrf(self, request: Request, carried: Sequence[_Carried]) -> None:
+        """Where only cookies prove who asks, one of their CSRF values has to come along."""
+        config = self._gate.config
+        in_cookies = [one for one in carried if one.found.location == "cookies"]
+        if not in_cookies or len(in_cookies) < len(carried):
+            return
+        if not config.JWT_COOKIE_CSRF_PROTECT or request.method not in config.JWT_CSRF_METHODS:
+            return
+        values = []
+        for kind in _BOTH:
+            place = self._gate.wiring.locations[kind]["cookies"]
+            try:
+                found = await place.find_in_body(request, verify_csrf=True)
+            except MissingCSRFTokenError:
+                continue
+            if found is not None and found.csrf is not None:
+                values.append(found.csrf)
+        if not values:
+            raise MissingCSRFTokenError("Missing CSRF token: logging out with cookies needs one of their CSRF values")
+        expected = [str(one.claims.get("csrf") or "") for one in in_cookies]
+        if not any(same_value(one, value) for one in expected for value in values):
+            raise CSRFError("CSRF double submit does not match")
+
+
+def client_of(connection: HTTPConnection) -> Client:
+    """Tell who asks.
+
+    Args:
+        connection: The request.
+
+    Returns:
+        Address and user agent, cut to what a row holds.
+    """
+    address = connection.client
+    agent = connection.headers.get("user-agent")
+    return Client(ip=None if address is None else address.host[:_MAX_TEXT], user_agent=clean(agent))
+
+
+def clean(text: str | None) -> str | None:
+    """Cut a text to what a row holds, without what a database would refuse."""
+    if text is None:
+        return None
+    return text.replace("\0", "")[:_MAX_TEXT].encode("utf-8", "replace").decode("utf-8") or None

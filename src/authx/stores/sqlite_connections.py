@@ -1,0 +1,360 @@
+"""The two connections to a database file: one on the event loop, one in a thread.
+
+A statement takes less time than a hop to a thread, so rotations and reads run on the loop, over a
+connection that does not wait for the disk. What must survive a crash, and checkpoints, run in the one
+thread. SQLite's own waiting for a locked file blocks and is unfair, so neither waits there: who finds it
+locked tries again soon, one at a time.
+"""
+
+import asyncio
+import os
+import random
+import sqlite3
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, TypeAlias, TypeVar
+
+from authx.exceptions import AuthXException, BadConfigurationError, StoreUnavailableError
+
+__all__ = ["Connections", "Row", "Value", "is_unreadable_text"]
+
+Value: TypeAlias = str | int | None
+Row: TypeAlias = tuple[object, ...]
+_Result = TypeVar("_Result")
+
+_PATIENCE: Final = 5.0
+_PAUSE: Final = (0.0003, 0.004)
+_CHECKPOINT_AFTER: Final = 0.5
+_LARGEST_WAL: Final = 64 * 1024 * 1024
+_TRUNCATE_WAIT_MS: Final = 500
+_LOCKED: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_UNAVAILABLE: Final = _LOCKED | {
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_READONLY,
+}
+
+
+class Connections:
+    """A database file, opened for the running event loop.
+
+    Args:
+        path: The file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._loop = asyncio.get_running_loop()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="authx-sqlite")
+        self._gates = asyncio.Lock(), asyncio.Lock()
+        self._checkpoint_due: asyncio.TimerHandle | None = None
+        self._durable: sqlite3.Connection | None = None
+        self._main: sqlite3.Connection | None = None
+
+    async def open(self) -> None:
+        """Open both.
+
+        Raises:
+            StoreUnavailableError: The file stayed locked.
+            BadConfigurationError: The file cannot be a database of ours.
+        """
+        try:
+            # In the thread first: creating the file, or recovering it after a crash, takes its time.
+            self._durable = await self._in_turn(1, self._submitted(self._open_durable))
+            self._main = await self._in_turn(0, self._at_once(self._open_main))
+        except sqlite3.Error as error:
+            await self.close()
+            raise self._refusal(error) from None
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Close both; the last one to close writes the log into the file, which is why it does so in the thread."""
+        self._stop()
+        await self._loop.run_in_executor(self._thread, self._close_durable)
+        self._thread.shutdown(wait=False)
+
+    def abandon(self) -> None:
+        """Close both after the event loop has ended."""
+        self._stop()
+        self._thread.submit(self._close_durable)
+        self._thread.shutdown(wait=False)
+
+    # Two ways to run a statement
+
+    async def run(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
+        """Run a statement on the loop, not waiting for the disk.
+
+        Args:
+            sql: The statement.
+            values: Its parameters.
+
+        Returns:
+            All rows: a statement that returns rows is not over before the last is fetched.
+
+        Raises:
+            StoreUnavailableError: The file stayed locked, or cannot be read or written.
+            BadConfigurationError: The tables are not there.
+            sqlite3.Error: Anything else.
+        """
+        if not self._gates[0].locked():
+            try:
+                return self._execute(sql, values)
+            except sqlite3.Error as error:
+                if _code(error) not in _LOCKED:
+                    raise self._explained(error) from None
+        try:
+            return await self._in_turn(0, self._at_once(lambda: self._execute(sql, values)))
+        except sqlite3.Error as error:
+            raise self._explained(error) from None
+
+    async def run_leniently(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
+        """Run a statement on the loop whose rows hold text that is not UTF-8: such values come as bytes.
+
+        Args:
+            sql: The statement.
+            values: Its parameters.
+
+        Returns:
+            All rows.
+
+        Raises:
+            StoreUnavailableError: The file stayed locked, or cannot be read.
+            sqlite3.Error: Anything else.
+        """
+
+        def execute() -> list[Row]:
+            main = self._opened(self._main)
+            main.text_factory = _text_or_bytes
+            try:
+                return _fetch(main, sql, values)
+            finally:
+                main.text_factory = str
+
+        try:
+            return await self._in_turn(0, self._at_once(execute))
+        except sqlite3.Error as error:
+            raise self._explained(error) from None
+
+    async def run_durably(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
+        """Run a transaction in the thread; it is on the disk when this returns.
+
+        Args:
+            work: Runs its statements; it may be called again where the file was locked.
+
+        Returns:
+            What it returned.
+
+        Raises:
+            StoreUnavailableError: The file stayed locked, or cannot be read or written.
+            BadConfigurationError: The tables are not there.
+            sqlite3.Error: Anything else.
+        """
+        try:
+            result = await self._in_turn(1, self._submitted(lambda: self._transact(work)))
+        except sqlite3.Error as error:
+            raise self._explained(error) from None
+        self.wrote()
+        return result
+
+    async def read_in_thread(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
+        """Run a statement that only reads, and reads much.
+
+        Args:
+            sql: The statement.
+            values: Its parameters.
+
+        Returns:
+            All rows.
+
+        Raises:
+            StoreUnavailableError: The file stayed locked, or cannot be read.
+            BadConfigurationError: The tables are not there.
+            sqlite3.Error: Anything else.
+        """
+        try:
+            return await self._in_turn(1, self._submitted(lambda: _fetch(self._opened(self._durable), sql, values)))
+        except sqlite3.Error as error:
+            raise self._explained(error) from None
+
+    def wrote(self) -> None:
+        """Note that something was written, so that the log is moved into the file soon."""
+        if self._checkpoint_due is None:
+            self._checkpoint_due = self._loop.call_later(_CHECKPOINT_AFTER, self._begin_checkpoint)
+
+    # Waiting for a locked file
+
+    async def _in_turn(self, gate: int, attempt: Callable[[], Awaitable[_Result]]) -> _Result:
+        deadline = self._loop.time() + _PATIENCE
+        try:
+            # One at a time: a hundred who all keep trying would leave the loop no time for anything else.
+            async with asyncio.timeout_at(deadline), self._gates[gate]:
+                while True:
+                    try:
+                        return await attempt()
+                    except sqlite3.Error as error:
+                        if _code(error) not in _LOCKED:
+                            raise
+                    await asyncio.sleep(random.uniform(*_PAUSE))  # noqa: S311 - spreads retries, no secret
+        except TimeoutError:
+            raise StoreUnavailableError(f"the database {self._path.name} stayed locked for too long") from None
+
+    def _at_once(self, work: Callable[[], _Result]) -> Callable[[], Awaitable[_Result]]:
+        async def attempt() -> _Result:
+            return work()
+
+        return attempt
+
+    def _submitted(self, work: Callable[[], _Result]) -> Callable[[], Awaitable[_Result]]:
+        return lambda: self._loop.run_in_executor(self._thread, work)
+
+    # On the loop
+
+    def _open_main(self) -> sqlite3.Connection:
+        return self._connect("NORMAL")
+
+    def _opened(self, connection: sqlite3.Connection | None) -> sqlite3.Connection:
+        if connection is None:
+            raise StoreUnavailableError("the store was closed")
+        return connection
+
+    def _execute(self, sql: str, values: Sequence[Value]) -> list[Row]:
+        return _fetch(self._opened(self._main), sql, values)
+
+    def _stop(self) -> None:
+        if self._checkpoint_due is not None:
+            self._checkpoint_due.cancel()
+            self._checkpoint_due = None
+        main, self._main = self._main, None
+        if main is not None:
+            main.close()
+
+    def _begin_checkpoint(self) -> None:
+        self._checkpoint_due = None
+        # Nobody waits for it, so it does not come back to the loop, which may have ended by then.
+        self._thread.submit(self._checkpoint)
+
+    # In the thread
+
+    def _open_durable(self) -> sqlite3.Connection:
+        if not self._path.exists():
+            with suppress(OSError):
+                # SQLite gives the log files the same rights: addresses and user agents are nobody else's business.
+                os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+        connection = self._connect("FULL")
+        try:
+            mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        except BaseException:
+            connection.close()
+            raise
+        if mode != "wal":
+            connection.close()
+            raise BadConfigurationError(
+                f"the file system of {self._path} cannot hold SQLite's write-ahead log; use a local disk"
+            )
+        return connection
+
+    def _connect(self, synchronous: str) -> sqlite3.Connection:
+        # The thread that closes an abandoned connection is not the one that opened it.
+        connection = sqlite3.connect(self._path, timeout=0, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute(f"PRAGMA synchronous = {synchronous}")
+            connection.execute("PRAGMA wal_autocheckpoint = 0")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _transact(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
+        connection = self._opened(self._durable)
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            result = work(connection)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        return result
+
+    def _checkpoint(self) -> None:
+        connection = self._durable
+        if connection is None:
+            return
+        # Whatever goes wrong here goes wrong again, and is told, at the next statement.
+        with suppress(sqlite3.Error, OSError):
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            if Path(f"{self._path}-wal").stat().st_size > _LARGEST_WAL:
+                # Under constant writing the passive kind never gets to begin the log anew.
+                connection.execute(f"PRAGMA busy_timeout = {_TRUNCATE_WAIT_MS}").fetchall()
+                try:
+                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                finally:
+                    connection.execute("PRAGMA busy_timeout = 0").fetchall()
+
+    def _close_durable(self) -> None:
+        durable, self._durable = self._durable, None
+        if durable is not None:
+            with suppress(sqlite3.Error):
+                durable.close()
+
+    # What went wrong
+
+    def _explained(self, error: sqlite3.Error) -> Exception:
+        code = _code(error)
+        if code in _UNAVAILABLE:
+            return StoreUnavailableError(f"the database {self._path.name} does not answer: {error}")
+        if code == sqlite3.SQLITE_ERROR and "no such table" in str(error):
+            return BadConfigurationError(
+                f"the database {self._path} lacks a table ({error}): create the schema with JWT_STORE_CREATE_SCHEMA, "
+                "or run what `authx schema sqlite` prints"
+            )
+        return error
+
+    def _refusal(self, error: sqlite3.Error) -> AuthXException:
+        code = _code(error)
+        if code in _LOCKED:
+            return StoreUnavailableError(f"the database {self._path.name} is locked")
+        if code == sqlite3.SQLITE_NOTADB:
+            return BadConfigurationError(f"{self._path} is not an SQLite database; name another file")
+        return BadConfigurationError(
+            f"the database {self._path} cannot be opened ({error}); its directory must exist and be writable"
+        )
+
+
+def _fetch(connection: sqlite3.Connection, sql: str, values: Sequence[Value]) -> list[Row]:
+    return connection.execute(sql, values).fetchall()
+
+
+def _text_or_bytes(raw: bytes) -> str | bytes:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw
+
+
+def _code(error: sqlite3.Error) -> int | None:
+    # Errors that Python's module makes itself have none.
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
+
+
+def is_unreadable_text(error: sqlite3.Error) -> bool:
+    """Tell whether an error means that a column holds text that is not UTF-8.
+
+    Args:
+        error: The error.
+
+    Returns:
+        Whether it does.
+    """
+    return isinstance(error, sqlite3.OperationalError) and _code(error) is None

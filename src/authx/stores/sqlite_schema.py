@@ -1,0 +1,195 @@
+# ruff: noqa: S608 - all that is written into a statement is the prefix, which is checked
+"""The tables of the SQLite store, and its statements."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from authx.stores.rows import COLUMNS, require_prefix
+
+__all__ = ["SCHEMA_VERSION", "Statements", "schema", "statements"]
+
+SCHEMA_VERSION: Final = 1
+
+_TABLES: Final = """\
+CREATE TABLE IF NOT EXISTS {p}meta (
+    name TEXT PRIMARY KEY,
+    value INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS {p}sessions (
+    sid TEXT PRIMARY KEY,
+    sub TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    rotated_at INTEGER NOT NULL,
+    expires_at INTEGER,
+    revoked_at INTEGER,
+    revoked_reason TEXT,
+    ip TEXT,
+    user_agent TEXT,
+    device TEXT,
+    prune_at INTEGER
+) WITHOUT ROWID;
+
+CREATE INDEX IF NOT EXISTS {p}sessions_of_subject ON {p}sessions (sub, created_at);
+
+-- Not on expires_at, which moves at every rotation: an index on it doubles the cost of one.
+CREATE INDEX IF NOT EXISTS {p}sessions_to_prune ON {p}sessions (prune_at) WHERE prune_at IS NOT NULL;
+
+CREATE TABLE IF NOT EXISTS {p}cutoffs (
+    sub TEXT PRIMARY KEY,
+    at INTEGER NOT NULL,
+    spared TEXT
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS {p}revocations (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    until INTEGER,
+    reason TEXT NOT NULL,
+    sub TEXT,
+    spared TEXT,
+    UNIQUE (kind, key)
+);
+
+CREATE INDEX IF NOT EXISTS {p}revocations_until ON {p}revocations (until);
+
+INSERT INTO {p}meta (name, value) VALUES ('schema_version', {version}) ON CONFLICT (name) DO NOTHING;
+"""
+
+
+def schema(prefix: str = "authx_") -> str:
+    """Write the statements that create the store's tables; repeating them changes nothing.
+
+    Args:
+        prefix: Begins the names of the tables.
+
+    Returns:
+        SQL, each statement ending in a semicolon.
+
+    Raises:
+        BadConfigurationError: The prefix cannot begin a name.
+    """
+    return _TABLES.format(p=require_prefix(prefix), version=SCHEMA_VERSION)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statements:
+    """The store's statements, for one prefix; parameters are numbered in the order of their first use."""
+
+    has_tables: str
+    version: str
+    create: str
+    get: str
+    list: str
+    advance: str
+    revoke_session: str
+    spares: str
+    cut_off: str
+    cut_off_everyone: str
+    note: str
+    revocations: str
+    newest: str
+    census: str
+    due: str
+    postpone: str
+    prune_session: str
+    prune_revocations: str
+
+
+def statements(prefix: str) -> Statements:
+    """Write the statements for a prefix.
+
+    Args:
+        prefix: Begins the names of the tables; it has been checked.
+
+    Returns:
+        The statements.
+    """
+    columns = ", ".join(COLUMNS)
+    row = ", ".join(f"s.{name}" for name in COLUMNS)
+    everyone = f"(SELECT value FROM {prefix}meta WHERE name = 'everyone')"
+    return Statements(
+        has_tables=f"SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = '{prefix}meta'",
+        version=f"SELECT value FROM {prefix}meta WHERE name = 'schema_version'",
+        create=f"""
+            INSERT INTO {prefix}sessions ({columns}, prune_at)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?6)
+            ON CONFLICT (sid) DO NOTHING""",
+        get=f"""
+            SELECT {row}, c.at, c.spared, {everyone}
+            FROM (SELECT 1) LEFT JOIN {prefix}sessions AS s ON s.sid = ?1
+            LEFT JOIN {prefix}cutoffs AS c ON c.sub = coalesce(?2, s.sub)""",
+        list=f"""
+            SELECT {row}
+            FROM {prefix}sessions AS s LEFT JOIN {prefix}cutoffs AS c ON c.sub = s.sub
+            WHERE s.sub = ?1 AND s.revoked_at IS NULL AND (s.expires_at IS NULL OR s.expires_at > ?2)
+                AND (c.at IS NULL OR s.created_at >= c.at OR s.sid = c.spared)
+                AND s.created_at >= coalesce({everyone}, 0)
+            ORDER BY s.created_at DESC, s.sid DESC LIMIT ?3""",
+        advance=f"""
+            UPDATE {prefix}sessions SET
+                generation = ?4,
+                rotated_at = ?5,
+                expires_at = CASE WHEN expires_at IS NULL OR ?6 IS NULL THEN NULL ELSE max(expires_at, ?6) END,
+                ip = ?7,
+                user_agent = ?8
+            WHERE sid = ?1 AND sub = ?2 AND generation = ?3
+                AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?5)
+                AND NOT EXISTS (SELECT 1 FROM {prefix}cutoffs AS c
+                    WHERE c.sub = ?2 AND c.at > created_at AND c.spared IS NOT ?1)
+                AND created_at >= coalesce({everyone}, 0)
+            RETURNING {columns}""",
+        revoke_session=f"""
+            INSERT INTO {prefix}sessions
+                (sid, sub, generation, created_at, rotated_at, expires_at, revoked_at, revoked_reason, prune_at)
+            VALUES (?1, ?2, 0, ?3, ?3, ?4, ?5, ?6, ?4)
+            ON CONFLICT (sid) DO UPDATE SET
+                revoked_at = excluded.revoked_at, revoked_reason = excluded.revoked_reason
+            WHERE revoked_at IS NULL""",
+        # A session without a row is one that was never refreshed, and may be spared.
+        spares=f"""
+            SELECT NOT EXISTS (SELECT 1 FROM {prefix}sessions
+                    WHERE sid = ?1 AND (sub <> ?2 OR revoked_at IS NOT NULL))
+                AND NOT EXISTS (SELECT 1 FROM {prefix}cutoffs
+                    WHERE sub = ?2 AND at > ?3 AND spared IS NOT ?1)
+                AND ?3 >= coalesce({everyone}, 0)""",
+        cut_off=f"""
+            INSERT INTO {prefix}cutoffs AS c (sub, at, spared)
+            VALUES (?1, max(?2, coalesce((SELECT max(created_at) + 1 FROM {prefix}sessions WHERE sub = ?1), 0)), ?3)
+            ON CONFLICT (sub) DO UPDATE SET at = max(c.at, excluded.at), spared = excluded.spared
+            RETURNING at""",
+        cut_off_everyone=f"""
+            INSERT INTO {prefix}meta AS m (name, value) VALUES ('everyone', ?1)
+            ON CONFLICT (name) DO UPDATE SET value = max(m.value, excluded.value)
+            RETURNING value""",
+        # Replacing gives a repeated revocation a new number, so that a reader sees it again.
+        note=f"""
+            INSERT OR REPLACE INTO {prefix}revocations (kind, key, at, until, reason, sub, spared)
+            SELECT ?1, ?2, ?3,
+                CASE WHEN ?4 IS NULL OR (old.number IS NOT NULL AND old.until IS NULL) THEN NULL
+                    ELSE max(?4, coalesce(old.until, 0)) END,
+                ?5, ?6, ?7
+            FROM (SELECT 1) LEFT JOIN {prefix}revocations AS old ON old.kind = ?1 AND old.key = ?2""",
+        revocations=f"""
+            SELECT number, kind, key, at, until, reason, sub, spared FROM {prefix}revocations
+            WHERE number >= ?1 ORDER BY number LIMIT ?2""",
+        newest=f"SELECT max(number) FROM {prefix}revocations",
+        census=f"""
+            SELECT count(*), (SELECT max(number) FROM {prefix}revocations) FROM {prefix}revocations
+            WHERE until IS NULL OR until > ?1""",
+        due=f"""
+            SELECT sid, expires_at FROM {prefix}sessions
+            WHERE prune_at < ?1 ORDER BY prune_at LIMIT ?2""",
+        postpone=f"UPDATE {prefix}sessions SET prune_at = expires_at WHERE sid = ?1",
+        prune_session=f"DELETE FROM {prefix}sessions WHERE sid = ?1",
+        # The newest number stays: it shows that no reader's cursor is ahead of the table.
+        prune_revocations=f"""
+            DELETE FROM {prefix}revocations WHERE number IN (
+                SELECT number FROM {prefix}revocations
+                WHERE until < ?1 AND kind <> 'everyone'
+                    AND number < (SELECT max(number) FROM {prefix}revocations)
+                ORDER BY until LIMIT ?2)""",
+    )
