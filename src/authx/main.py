@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic
 
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
@@ -33,6 +33,7 @@ from authx.token import to_bytes
 from authx.types import RateLimitKeyFunc, StringOrSequence, T, TokenLocation, TokenType
 
 if TYPE_CHECKING:
+    from authx.http.routes import Authenticate
     from authx.sessions.engine import SessionEngine
     from authx.stores import Store
 
@@ -580,6 +581,35 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
     def DEPENDENCY(self) -> Any:  # noqa: N802
         """The same as `BUNDLE`."""
         return Depends(self._bundle)
+
+    def router(
+        self,
+        authenticate: "Authenticate",
+        *,
+        prefix: str = "",
+        tags: Sequence[str] = ("auth",),
+        dependencies: Sequence[Any] = (),
+        paths: Mapping[str, str] | None = None,
+    ) -> APIRouter:
+        """Make a router with login, refresh, logout, and the caller's sessions; it needs a store.
+
+        Args:
+            authenticate: Takes user name and password, sync or async; returns the uid, or `None` where they
+                do not match. Let it take the same time for unknown users: hash a dummy.
+            prefix: Begins every path.
+            tags: Tags in the OpenAPI document.
+            dependencies: Dependencies of every route: `Depends(...)`.
+            paths: Other paths, by name: `login`, `refresh`, `logout`, `logout_all`, `sessions`, `session`.
+
+        Returns:
+            The router, for `app.include_router`.
+
+        Raises:
+            ValueError: A name in `paths` is unknown.
+        """
+        from authx.http.routes import make_router
+
+        return make_router(self, authenticate, prefix=prefix, tags=tags, dependencies=dependencies, paths=paths)
 
     # The application's own functions
 

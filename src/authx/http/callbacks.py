@@ -26,20 +26,20 @@ class Callback:
         self.function: Final = function
         self._on_loop = inline or _is_async(function)
 
-    async def __call__(self, argument: str, **more: Any) -> object:
+    async def __call__(self, *arguments: object, **more: Any) -> object:
         """Ask.
 
         Args:
-            argument: What to ask about.
+            *arguments: What to ask about.
             **more: Passed on.
 
         Returns:
             The answer, awaited if it was an awaitable.
         """
         if self._on_loop:
-            answer = self.function(argument, **more)
+            answer = self.function(*arguments, **more)
         else:
-            answer = await run_in_threadpool(self.function, argument, **more)
+            answer = await run_in_threadpool(self.function, *arguments, **more)
         return await answer if isawaitable(answer) else answer
 
 

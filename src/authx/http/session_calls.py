@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from inspect import isawaitable
 from typing import Any, Final, NamedTuple
 
 from starlette.requests import HTTPConnection, Request
@@ -10,6 +9,7 @@ from starlette.responses import Response
 
 from authx.core.csrf import same_value
 from authx.core.ids import session_created_at
+from authx.core.rotation import Verdict
 from authx.core.session import Session
 from authx.core.strict_json import JSONObject
 from authx.exceptions import (
@@ -236,8 +236,8 @@ class SessionCalls:
         refresh = presented.successor(rotated.row, last, issuer)
         end = last if refresh.expires_at is None else refresh.expires_at * 1000
         access = presented.access_token(issuer, last_second=end, more=more)
-        uid, sid = rotated.row.sub, rotated.row.sid
-        await sessions.tell("refresh", uid=uid, session_id=sid, client=client)
+        if rotated.verdict is not Verdict.REPLAY:
+            await sessions.tell("refresh", uid=rotated.row.sub, session_id=rotated.row.sid, client=client)
         return self._deliver(access, refresh, request, response, presented.use.now, on_error=True)
 
     async def _ask_application(
@@ -251,8 +251,7 @@ class SessionCalls:
             raise AccountUnavailableError("the account of this token is not available")
         if self._gate.claims_getter is None:
             return None
-        more = self._gate.claims_getter.function(sub, payload)
-        more = await more if isawaitable(more) else more
+        more = await self._gate.claims_getter(sub, payload)
         if more is not None and not isinstance(more, Mapping):
             raise TypeError("the claims getter must return a mapping or None")
         if more is not None:
@@ -286,6 +285,10 @@ class SessionCalls:
         tokens._only_in_cookies = frozenset(only_in_cookies)
         response.headers["Cache-Control"] = "no-store"
         return tokens
+
+    async def tell_failed_login(self, request: Request) -> None:
+        """Tell that somebody tried a wrong user name or password."""
+        await (await self.engine()).sessions.tell("login_failed", client=client_of(request))
 
     async def logout(self, request: Request, response: Response) -> None:
         """End the sessions of every token in a request; see `AuthX.logout`."""

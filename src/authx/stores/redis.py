@@ -193,7 +193,9 @@ class RedisStore:
             ValueError: The session's id is not one of its subject's.
         """
         digest = _digest(session.sub)
-        row, _, index = self._keys(session.sid, digest)
+        if not is_session_id(session.sid) or session.sid[32:] != digest[:4]:
+            raise ValueError("the session's id is not one of its subject's")
+        row, index = self._row(session.sid), self._index(digest)
         expires = _number(session.expires_at)
         head = (session.sid, session.created_at, session.rotated_at, expires)
         fields = _row_of(session)
@@ -306,7 +308,8 @@ class RedisStore:
         if not is_session_id(sid) or sid[32:] != digest[:4]:
             return None
         wire = await self._wire()
-        keys, everyone = await self._known(wire)
+        more, everyone = await self._known(wire)
+        keys = (self._row(sid), self._cutoffs(digest[:4]), self._index(digest), *more)
         arguments = (
             everyone,
             sid,
@@ -320,7 +323,7 @@ class RedisStore:
             _optional(user_agent),
         )
         try:
-            reply = await wire.run(_SCRIPTS["advance"], (*self._keys(sid, digest), *keys), arguments)
+            reply = await wire.run(_SCRIPTS["advance"], keys, arguments)
             if reply is None:
                 return None
             created, expires, device = cast("list[bytes | None]", reply)
@@ -502,11 +505,6 @@ class RedisStore:
     def _settling(self, sid_or_tag: str | None) -> str:
         # A key that is written only to be waited for.
         return f"{self._feed}w" if sid_or_tag is None else f"{self._prefix}{{{sid_or_tag[-4:]}}}w"
-
-    def _keys(self, sid: str, digest: str) -> tuple[str, str, str]:
-        if not is_session_id(sid) or sid[32:] != digest[:4]:
-            raise ValueError("the session's id is not one of its subject's")
-        return self._row(sid), self._cutoffs(digest[:4]), self._index(digest)
 
 
 def from_url(url: str, prefix: str) -> RedisStore:

@@ -349,7 +349,8 @@ class _Cluster(Wire):
         self._sides: dict[str, Lanes] = {}
 
     async def _send(self, command: Command) -> Reply:
-        async with asyncio.timeout(DEADLINE), self._turns:
+        # No deadline but the client's own: it has to see for itself that a server is gone, to look for another.
+        async with self._turns:
             return cast("Reply", await self._client.execute_command(*command, **{NEVER_DECODE: True}))
 
     async def _places(self, keys: Sequence[str]) -> dict[str, tuple[Lanes, str]]:
@@ -363,8 +364,7 @@ class _Cluster(Wire):
         return found
 
     async def _servers(self) -> dict[str, Lanes]:
-        async with asyncio.timeout(DEADLINE):
-            await self._client.initialize()
+        await self._client.initialize()
         nodes = {node.name: node for node in self._client.get_primaries()}
         for name in self._sides.keys() - nodes.keys():
             await self._sides.pop(name).close()

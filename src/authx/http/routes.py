@@ -1,0 +1,215 @@
+"""The ready-made router: login, refresh, logout, and the caller's sessions."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, TypeAlias
+
+from fastapi import APIRouter, Depends, Path, Query
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from authx.core.ids import is_session_id
+from authx.core.strict_json import load_object
+from authx.exceptions import (
+    AuthXException,
+    InvalidCredentialsError,
+    InvalidRequestError,
+    SessionNotFoundError,
+)
+from authx.http.callbacks import Callback
+from authx.http.locations import header_values
+from authx.schema import ErrorBody, SessionInfo, SessionTokens, TokenPayload
+
+if TYPE_CHECKING:
+    from authx.main import AuthX
+
+__all__ = ["Authenticate", "Message", "make_router"]
+
+Authenticate: TypeAlias = Callable[[str, str], str | Awaitable[str | None] | None]
+
+_PATHS: Final[dict[str, str]] = {
+    "login": "/login",
+    "refresh": "/refresh",
+    "logout": "/logout",
+    "logout_all": "/logout/all",
+    "sessions": "/sessions",
+    "session": "/sessions/{session_id}",
+}
+_MAX_BODY_BYTES: Final = 16_384
+_LOGIN_BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["username", "password"],
+                    "properties": {
+                        "username": {"type": "string", "title": "Username"},
+                        "password": {"type": "string", "title": "Password", "format": "password"},
+                    },
+                }
+            }
+        },
+    }
+}
+_DESCRIPTIONS: Final[dict[int, str]] = {
+    400: "The request is broken",
+    401: "Not logged in, or not any more",
+    403: "The CSRF value is missing or wrong",
+    404: "The caller has no such session",
+    503: "The session store does not answer; try again",
+}
+
+
+class Message(BaseModel):
+    """An answer for people.
+
+    Attributes:
+        message: What happened.
+    """
+
+    message: str
+
+
+class _Credentials(NamedTuple):
+    username: str
+    password: str
+
+
+def make_router(
+    auth: "AuthX[Any]",
+    authenticate: Authenticate,
+    *,
+    prefix: str = "",
+    tags: Sequence[str] = ("auth",),
+    dependencies: Sequence[Any] = (),
+    paths: Mapping[str, str] | None = None,
+) -> APIRouter:
+    """Make the router; see `AuthX.router`."""
+    unknown = set(paths or ()) - set(_PATHS)
+    if unknown:
+        raise ValueError(f"paths names {', '.join(sorted(unknown))}; there are {', '.join(_PATHS)}")
+    routes = _Routes(auth, authenticate)
+    router = APIRouter(prefix=prefix, tags=list(tags), dependencies=list(dependencies))
+    routes.add_to(router, {**_PATHS, **(paths or {})})
+    return router
+
+
+class _Routes:
+    """The routes of one instance.
+
+    Args:
+        auth: The instance.
+        authenticate: Finds the uid of a user name and password.
+    """
+
+    def __init__(self, auth: "AuthX[Any]", authenticate: Authenticate) -> None:
+        self._auth = auth
+        self._authenticate = Callback(authenticate)
+
+    def add_to(self, router: APIRouter, paths: Mapping[str, str]) -> None:
+        """Add the routes to a router."""
+        caller = Depends(self._auth.access_token_required)
+        auth = self._auth
+
+        @router.post(
+            paths["login"],
+            response_model=SessionTokens,
+            responses=_answers(400, 401, 503),
+            openapi_extra=_LOGIN_BODY,
+            summary="Log in",
+        )
+        async def login(request: Request, response: Response) -> SessionTokens:
+            return await self._login(request, response)
+
+        @router.post(
+            paths["refresh"],
+            response_model=SessionTokens,
+            responses=_answers(400, 401, 403, 503),
+            summary="Exchange the refresh token",
+        )
+        async def refresh(request: Request, response: Response) -> SessionTokens:
+            return await auth.refresh(request, response)
+
+        @router.post(paths["logout"], responses=_answers(400, 403, 503), summary="End this session")
+        async def logout(request: Request, response: Response) -> Message:
+            await auth.logout(request, response)
+            return Message(message="Logged out")
+
+        @router.post(paths["logout_all"], responses=_answers(400, 401, 403, 503), summary="End all sessions")
+        async def logout_all(
+            response: Response,
+            payload: Annotated[TokenPayload, caller],
+            keep_current: Annotated[bool, Query(description="Whether this session lives on")] = False,
+        ) -> Message:
+            await auth.revoke_all_sessions(payload.sub, payload.sid if keep_current else None)
+            if keep_current:
+                return Message(message="Logged out everywhere else")
+            auth.unset_cookies(response)
+            return Message(message="Logged out everywhere")
+
+        @router.get(paths["sessions"], responses=_answers(400, 401, 503), summary="The caller's sessions")
+        async def sessions(payload: Annotated[TokenPayload, caller]) -> list[SessionInfo]:
+            return [_seen_by(payload, session) for session in await auth.list_sessions(payload.sub)]
+
+        @router.delete(
+            paths["session"],
+            status_code=204,
+            responses=_answers(400, 401, 403, 404, 503),
+            summary="End one of the caller's sessions",
+        )
+        async def revoke(
+            request: Request, session_id: Annotated[str, Path()], payload: Annotated[TokenPayload, caller]
+        ) -> None:
+            await self._revoke(request, session_id, payload)
+
+    async def _login(self, request: Request, response: Response) -> SessionTokens:
+        try:
+            credentials = await _read_credentials(request)
+            uid = await self._authenticate(credentials.username, credentials.password)
+            if uid is None:
+                await self._auth._gate.session_calls.tell_failed_login(request)
+                raise InvalidCredentialsError("User name or password is wrong")
+        except AuthXException as error:
+            self._auth._gate.blame(error, request, "access")
+            raise
+        return await self._auth.login(str(uid), request, response)
+
+    async def _revoke(self, request: Request, session_id: str, payload: TokenPayload) -> None:
+        session = await self._auth.get_session(session_id) if is_session_id(session_id) else None
+        # Another user's session is as unknown as one that does not exist.
+        if session is None or session.uid != payload.sub or not session.is_active:
+            error = SessionNotFoundError("There is no such session")
+            self._auth._gate.blame(error, request, "access")
+            raise error
+        await self._auth.revoke_session(session_id)
+
+
+def _seen_by(payload: TokenPayload, session: SessionInfo) -> SessionInfo:
+    session.current = session.session_id == payload.sid
+    return session
+
+
+def _answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    return {status: {"model": ErrorBody, "description": _DESCRIPTIONS[status]} for status in statuses}
+
+
+async def _read_credentials(request: Request) -> _Credentials:
+    """Read a login's body; a JSON content type keeps forms of other sites out (they cannot send it unasked)."""
+    types = header_values(request.scope, b"content-type")
+    if len(types) != 1 or types[0].split(b";")[0].strip().lower() != b"application/json":
+        raise InvalidRequestError("log in with a body of the content type application/json")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _MAX_BODY_BYTES:
+            raise InvalidRequestError(f"the body is longer than {_MAX_BODY_BYTES} bytes")
+    try:
+        fields = load_object(bytes(body))
+    except (ValueError, RecursionError):
+        raise InvalidRequestError("the body is not readable as a JSON object") from None
+    username, password = fields.get("username"), fields.get("password")
+    if not isinstance(username, str) or not isinstance(password, str):
+        raise InvalidRequestError("the body needs the texts username and password")
+    return _Credentials(username, password)
