@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import Annotated, Any, Final, Literal, Self
-from urllib.parse import urlsplit
+from weakref import WeakMethod
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, TypeAdapter, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from authx.exceptions import BadConfigurationError
@@ -18,6 +18,9 @@ _SYMMETRIC: Final = frozenset({"HS256", "HS384", "HS512"})
 _ASYMMETRIC: Final = frozenset(
     {"ES256", "ES256K", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "EdDSA"}
 )
+_ERROR_KEYS: Final = frozenset({"error_type", "code", "action", "retry_after", "expected_type", "actual_type"})
+# Beyond it an expiry could pass the year 9999, the last that a datetime holds.
+_MAX_LIFETIME: Final = timedelta(days=365_000)
 _MAX_GRACE: Final = timedelta(minutes=5)
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _ATTRIBUTE: Final = re.compile(r"[\x20-\x3a\x3c-\x7e]*")
@@ -65,6 +68,40 @@ def _text_or_json_list(value: object) -> object:
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 OptionalDuration = Annotated[timedelta | None, BeforeValidator(_duration)]
 Names = Annotated[str | Sequence[str] | None, NoDecode, BeforeValidator(_text_or_json_list)]
+
+
+class _Watchers:
+    """Who wants to be told of assignments: bound methods, held weakly. A copy of the settings has none."""
+
+    __slots__ = ("_methods",)
+
+    def __init__(self) -> None:
+        self._methods: list[WeakMethod[Callable[[], None]]] = []
+
+    def add(self, method: Callable[[], None]) -> None:
+        """Hold a bound method, once, as long as its object lives."""
+        known = WeakMethod(method, self._methods.remove)
+        if known not in self._methods:
+            self._methods.append(known)
+
+    def notify(self) -> None:
+        """Call them."""
+        for known in tuple(self._methods):
+            method = known()
+            if method is not None:
+                method()
+
+    def __eq__(self, other: object) -> bool:
+        # Being watched makes no two settings different.
+        return isinstance(other, _Watchers)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __deepcopy__(self, memo: dict[int, object]) -> "_Watchers":
+        return _Watchers()
+
+    def __reduce__(self) -> tuple[type["_Watchers"], tuple[()]]:
+        return _Watchers, ()
 
 
 class AuthXConfig(BaseSettings):
@@ -243,6 +280,25 @@ class AuthXConfig(BaseSettings):
         self.check()
         return self
 
+    def settle(self) -> None:
+        """Take fields that were assigned since construction as construction would have taken them.
+
+        Raises:
+            BadConfigurationError: One of them is of a wrong type, or they contradict each other.
+        """
+        for name in sorted(self._assigned):
+            field = type(self).model_fields[name]
+            kind: Any = field.annotation
+            for constraint in field.metadata:
+                kind = Annotated[kind, constraint]
+            try:
+                self.__dict__[name] = TypeAdapter(kind).validate_python(self.__dict__[name])
+            except ValidationError as error:
+                problem = error.errors(include_input=False)[0]["msg"]
+                raise BadConfigurationError(f"{name} was assigned a value that it cannot have: {problem}") from None
+        self._assigned.clear()
+        self.check()
+
     def check(self) -> None:
         """Refuse combinations that cannot work.
 
@@ -309,7 +365,7 @@ class AuthXConfig(BaseSettings):
         ):
             if not getattr(self, field):
                 yield f"{field} is empty"
-        if self.JWT_ERROR_MESSAGE_KEY in ("error_type", "code", "action"):
+        if self.JWT_ERROR_MESSAGE_KEY in _ERROR_KEYS:
             yield f"JWT_ERROR_MESSAGE_KEY={self.JWT_ERROR_MESSAGE_KEY!r} names another key of error bodies"
         for origin in self.JWT_CSRF_TRUSTED_ORIGINS:
             if not _is_origin(origin):
@@ -317,6 +373,16 @@ class AuthXConfig(BaseSettings):
                     f"JWT_CSRF_TRUSTED_ORIGINS: {origin!r} is no origin; write scheme://host or scheme://host:port, "
                     "in lower case and without a path"
                 )
+        yield from self._csrf_mistakes()
+
+    def _csrf_mistakes(self) -> Iterator[str]:
+        for field in ("JWT_ACCESS_CSRF_HEADER_NAME", "JWT_REFRESH_CSRF_HEADER_NAME"):
+            if getattr(self, field).lower() == self.JWT_HEADER_NAME.lower():
+                yield f"{field} is JWT_HEADER_NAME too: one header cannot carry both values"
+        if self.JWT_CSRF_CHECK_FORM:
+            for field in ("JWT_ACCESS_CSRF_FIELD_NAME", "JWT_REFRESH_CSRF_FIELD_NAME"):
+                if not getattr(self, field):
+                    yield f"{field} is empty while JWT_CSRF_CHECK_FORM looks for that field"
 
     def _session_mistakes(self) -> Iterator[str]:
         if not timedelta(0) <= self.JWT_REFRESH_GRACE_PERIOD <= _MAX_GRACE:
@@ -332,6 +398,10 @@ class AuthXConfig(BaseSettings):
     def _token_mistakes(self) -> Iterator[str]:
         if self.JWT_DECODE_LEEWAY is not None and self.JWT_DECODE_LEEWAY < 0:
             yield "JWT_DECODE_LEEWAY is negative; it is the number of seconds that clocks may differ"
+        for field in ("JWT_ACCESS_TOKEN_EXPIRES", "JWT_REFRESH_TOKEN_EXPIRES"):
+            lifetime = getattr(self, field)
+            if lifetime is not None and not timedelta(0) < lifetime <= _MAX_LIFETIME:
+                yield f"{field} must be longer than 0 and at most 1000 years; None makes tokens without exp"
         if self.JWT_IDENTITY_CLAIM in _RESERVED_CLAIMS or not self.JWT_IDENTITY_CLAIM:
             yield f"JWT_IDENTITY_CLAIM={self.JWT_IDENTITY_CLAIM!r} is no claim of your own; use sub or another name"
         for field in ("JWT_SECRET_KEY", "JWT_PREVIOUS_SECRET_KEY"):
@@ -344,19 +414,20 @@ class AuthXConfig(BaseSettings):
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
-        for notify in self._watchers:
-            notify()
+        if name in type(self).model_fields:
+            self._assigned.add(name)
+            self._watchers.notify()
 
-    # One entry an instance that derives something from these settings; plain functions that hold it weakly.
-    _watchers: list[Callable[[], None]] = []
+    _watchers: _Watchers = PrivateAttr(default_factory=_Watchers)
+    _assigned: set[str] = PrivateAttr(default_factory=set)
 
     def watch(self, notify: Callable[[], None]) -> None:
         """Ask to be told when a field is assigned.
 
         Args:
-            notify: Called without arguments after each assignment.
+            notify: A bound method, called without arguments after each assignment as long as its object lives.
         """
-        self._watchers.append(notify)
+        self._watchers.add(notify)
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         for name, value in super().__repr_args__():
@@ -421,15 +492,16 @@ class AuthXConfig(BaseSettings):
         return location in self.JWT_TOKEN_LOCATION
 
 
+_ORIGIN: Final = re.compile(
+    r"([a-z][a-z0-9+.-]*)://([a-z0-9_](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?"
+)
+_MAX_PORT: Final = 65535
+_DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
+
+
 def _is_origin(text: str) -> bool:
-    """Tell whether a text is an origin as browsers send it."""
-    try:
-        parts = urlsplit(text)
-        port = f":{parts.port}" if parts.port is not None else ""
-    except ValueError:
+    """Tell whether a text is an origin as browsers send it: never with the scheme's own port."""
+    parts = _ORIGIN.fullmatch(text)
+    if parts is None:
         return False
-    return bool(parts.hostname) and text == f"{parts.scheme}://{_host(parts.hostname)}{port}"
-
-
-def _host(name: str | None) -> str:
-    return f"[{name}]" if name and ":" in name else name or ""
+    return parts[3] is None or (parts[3] != _DEFAULT_PORTS.get(parts[1]) and int(parts[3]) <= _MAX_PORT)

@@ -202,7 +202,7 @@ class CSRFError(AuthXException):
     """The value sent by the client is not the one bound to its cookie."""
 
     status = 403
-    authx_status = 401
+    authx_status: ClassVar[int | None] = 401
     code = "csrf_mismatch"
     action = "csrf"
 
@@ -210,6 +210,7 @@ class CSRFError(AuthXException):
 class CSRFOriginError(CSRFError):
     """The request was made by a page of another origin."""
 
+    authx_status = None
     code = "csrf_origin"
 
 
@@ -366,7 +367,7 @@ class SessionRevoked(AuthXException):
     """The session was ended by logout, by an administrator, or because a refresh token was reused."""
 
     status = 401
-    authx_status = 401
+    authx_status: ClassVar[int | None] = 401
     code = "session_revoked"
     challenge = "invalid_token"
 
@@ -374,6 +375,7 @@ class SessionRevoked(AuthXException):
 class RefreshReusedError(SessionRevoked):
     """This very request presented a refresh token that had been used before; its session has been ended."""
 
+    authx_status = None
     code = "refresh_reused"
     clears_cookies = True
 

@@ -34,22 +34,37 @@ def build_ring(config: AuthXConfig) -> KeyRing:
             signer = _secret(config.JWT_SECRET_KEY, "JWT_SECRET_KEY", algorithm)
     elif config.JWT_PRIVATE_KEY is not None:
         signer = _pem(config.JWT_PRIVATE_KEY, "JWT_PRIVATE_KEY", algorithm)
+        if not signer.can_sign:
+            raise BadConfigurationError("JWT_PRIVATE_KEY is a public key: it cannot sign")
     verifiers = list(_verifiers(config, signer))
-    _refuse_idle_previous_key(config)
+    _refuse_idle_previous_keys(config)
+    _refuse_halves_of_two_pairs(config, signer, verifiers)
     return KeyRing(signer, verifiers)
 
 
-def _refuse_idle_previous_key(config: AuthXConfig) -> None:
+def _refuse_idle_previous_keys(config: AuthXConfig) -> None:
     """A former key that no accepted algorithm can use would log out everybody without a word."""
-    if not config.is_algo_asymmetric or config.JWT_PREVIOUS_PUBLIC_KEY is None:
+    accepted = _accepted_algorithms(config)
+    symmetric = [algorithm for algorithm in accepted if algorithm in _SYMMETRIC]
+    idle = []
+    if config.JWT_PREVIOUS_SECRET_KEY and not symmetric:
+        idle.append("JWT_PREVIOUS_SECRET_KEY")
+    if config.JWT_PREVIOUS_PUBLIC_KEY is not None and not any(
+        list(_previous(config, algorithm)) for algorithm in accepted if algorithm not in symmetric
+    ):
+        idle.append("JWT_PREVIOUS_PUBLIC_KEY")
+    for field in idle:
+        raise BadConfigurationError(
+            f"{field} fits none of the accepted algorithms ({', '.join(accepted)}); add its to JWT_DECODE_ALGORITHMS"
+        )
+
+
+def _refuse_halves_of_two_pairs(config: AuthXConfig, signer: Key | None, verifiers: list[Key]) -> None:
+    """An instance that cannot verify what it signs would log out everybody whom it logs in."""
+    if signer is None or config.is_algo_symmetric:
         return
-    for algorithm in _accepted_algorithms(config):
-        if algorithm not in _SYMMETRIC and list(_previous(config, algorithm)):
-            return
-    raise BadConfigurationError(
-        f"JWT_PREVIOUS_PUBLIC_KEY fits none of the accepted algorithms ({', '.join(_accepted_algorithms(config))}); "
-        "add its own to JWT_DECODE_ALGORITHMS"
-    )
+    if all(key.kid != signer.kid for key in verifiers):
+        raise BadConfigurationError("JWT_PUBLIC_KEY is not the public half of JWT_PRIVATE_KEY")
 
 
 def _accepted_algorithms(config: AuthXConfig) -> list[str]:

@@ -34,7 +34,6 @@ from authx.types import RateLimitKeyFunc, StringOrSequence, T, TokenLocation, To
 
 if TYPE_CHECKING:
     from authx.http.routes import Authenticate
-    from authx.sessions.engine import SessionEngine
     from authx.stores import Store
 
 __all__ = ["AuthX"]
@@ -68,9 +67,8 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.model: T | dict[str, Any] = {} if model is None else model
-        self._gate = Gate(config or AuthXConfig(), login_type, clock, self)
+        self._gate = Gate(config or AuthXConfig(), login_type, clock, self, store)
         self._cookies = CookieWriter(self._gate)
-        self._store = store
         self._applications: list[weakref.ref[FastAPI]] = []
         self._guards: dict[Requirement, Guard] = {}
         self._limited: dict[tuple[int, int, RateLimitKeyFunc | None], LimitedGuard] = {}
@@ -95,34 +93,21 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
         Raises:
             BadConfigurationError: The settings cannot work.
         """
+        former = self._gate.config
         self._gate.config = config
-        self._follow(config)
+        try:
+            self._follow(config)
+        except AuthXException:
+            self._gate.config = former
+            self._gate.forget()
+            raise
 
     def _follow(self, config: AuthXConfig) -> None:
         """Look at the settings now, so that a mistake shows at start-up, and after each assignment."""
         self._gate.forget()
         self._gate.warn()
         _ = self._gate.wiring
-        self._gate.engine = self._build_engine(config)
-        gate = weakref.ref(self._gate)
-
-        def forget() -> None:
-            held = gate()
-            if held is not None:
-                held.forget()
-
-        config.watch(forget)
-
-    def _build_engine(self, config: AuthXConfig) -> "SessionEngine | None":
-        store = config.JWT_STORE_URL if self._store is None else self._store
-        if store is None:
-            return None
-        # Only applications with a store pay for importing what works on it.
-        from authx.http.engine import build_engine
-
-        engine = build_engine(config, store, self._gate.events, self._gate.clock)
-        self._gate.ids.floor = engine.feed.newest_cutoff
-        return engine
+        config.watch(self._gate.forget)
 
     def handle_errors(self, app: FastAPI) -> None:
         """As `ErrorAnswers.handle_errors`; with a store, it is also opened and closed with the application."""
@@ -352,7 +337,9 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
         verify_fresh: bool = False,
         verify_csrf: bool = True,
     ) -> TokenPayload:
-        """Verify a token found in a request. The blocklist is not asked: it may have to wait.
+        """Verify a token found in a request.
+
+        With a store, what its revocation feed knows counts. The blocklist is not asked: it may have to wait.
 
         Args:
             token: The token.
@@ -368,6 +355,7 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
             TokenTypeError: It is of the other type.
             FreshTokenRequiredError: It is not fresh.
             CSRFError: The CSRF value is missing or another one.
+            SessionRevoked: Its session was ended.
             InvalidRequestError: It is too long.
         """
         try:
@@ -382,6 +370,8 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
                 checks.fresh(verified.claims)
             if verify_csrf:
                 token.check_csrf(verified.claims.get("csrf"))
+            if self._gate.engine is not None and verified.kind == "access":
+                self._gate.engine.admit_if_loaded(verified.claims)
         except AuthXException as error:
             self._gate.blame(error, None, token.type)
             raise

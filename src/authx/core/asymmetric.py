@@ -88,6 +88,9 @@ class AsymmetricKey:
         return f"AsymmetricKey(algorithm={self.algorithm!r}, kid={self.kid!r}, can_sign={self.can_sign})"
 
 
+_ALGORITHMS: Final = frozenset(
+    {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "ES256K", "EdDSA"}
+)
 _PUBLIC_TYPES = (
     rsa.RSAPublicKey,
     ec.EllipticCurvePublicKey,
@@ -175,6 +178,8 @@ def _signing_scheme(private: ec.EllipticCurvePrivateKey, digest: hashes.HashAlgo
 
 def load_pem(pem: str | bytes, algorithm: str, kid: str | None = None) -> AsymmetricKey:
     """Read a PEM key; see `authx.core.keys.key_from_pem`."""
+    if algorithm not in _ALGORITHMS:
+        raise BadConfigurationError(f"{algorithm} is no algorithm that signs with a key pair")
     raw = pem.encode("utf-8", "surrogatepass") if isinstance(pem, str) else pem
     if b"-----BEGIN " not in raw:
         raise BadConfigurationError(

@@ -29,7 +29,7 @@ MAX_SUBJECT_LENGTH: Final = 255
 # The last second that a datetime can hold: 9999-12-31T23:59:59Z.
 _MAX_DATE: Final = 253402300799
 _MAX_ID_LENGTH: Final = 255
-_TEXTS: Final = ("type", "csrf", "iss", "login_type")
+_TEXTS: Final = ("type", "csrf", "login_type")
 
 
 def _invalid(reason: str) -> JWTDecodeError:
@@ -101,8 +101,10 @@ def shape(claims: JSONObject, identity_claim: str = "sub") -> None:
     scopes = get("scopes")
     if scopes is not None and not _is_texts(scopes):
         raise _invalid("scopes is not a list of texts")
-    audience = get("aud")
-    if audience is not None and type(audience) is not str and not _is_texts(audience):
+    if type(get("iss", "")) is not str:
+        raise _invalid("iss is not a text")
+    audience = get("aud", "")
+    if type(audience) is not str and not _is_texts(audience):
         raise _invalid("aud is neither a text nor a list of texts")
     if "sid" in claims and not is_session_id_of(claims["sid"], str(sub)):
         raise _invalid("sid is not a session id of this subject")

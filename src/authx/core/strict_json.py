@@ -2,7 +2,7 @@
 
 import json
 from math import isfinite
-from typing import NoReturn, TypeAlias
+from typing import Final, NoReturn, TypeAlias
 
 import orjson
 
@@ -80,11 +80,18 @@ def dump_object(value: JSONObject) -> bytes:
         TypeError: A value has no place in JSON.
     """
     try:
-        raw = orjson.dumps(value)
+        raw = orjson.dumps(value, option=_PLAIN)
     except orjson.JSONEncodeError:
-        # Integers beyond 64 bits; anything else that orjson refuses is refused here too.
-        return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
-    if b"null" in raw:
-        # orjson writes NaN and infinities as null without a word; the standard library says so.
-        json.dumps(value, allow_nan=False, default=str)
+        # Integers beyond 64 bits are good JSON; whatever else was refused shows in the comparison.
+        raw = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+        if load_object(raw) != value:
+            raise TypeError("names in JSON are texts") from None
+        return raw
+    if b"null" in raw and json.loads(raw) != value:
+        # orjson writes NaN and infinities as null without a word.
+        json.dumps(value, allow_nan=False)
     return raw
+
+
+# What is written is what was given: no dataclass, date or subclass is turned into something else.
+_PLAIN: Final = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME

@@ -35,15 +35,13 @@ class _Jar:
     def pour(self, message: Message) -> None:
         """Complete the start of an answer."""
         failed = message["status"] >= _FIRST_ERROR_STATUS
-        unwanted = {line for line, on_error in self.cookies.values() if failed and not on_error}
         headers = [
             (name, value)
             for name, value in message.get("headers", ())
-            if name.lower() != b"cache-control" and not (name.lower() == _COOKIE and value in unwanted)
+            if name.lower() != b"cache-control" and not (name.lower() == _COOKIE and _identity(value) in self.cookies)
         ]
-        present = {value for name, value in headers if name.lower() == _COOKIE}
         lines = (line for line, on_error in self.cookies.values() if on_error or not failed)
-        headers.extend((_COOKIE, line) for line in lines if line not in present)
+        headers.extend((_COOKIE, line) for line in lines)
         headers.append(_NO_STORE)
         message["headers"] = headers
 
@@ -116,10 +114,16 @@ def send_cookies(response: Response, lines: Iterable[bytes], *, on_error: bool) 
             the cookies of a first login do not.
     """
     jar = _jar()
-    for line in lines:
-        response.raw_headers.append((_COOKIE, line))
-        if jar is not None:
-            jar.cookies[_identity(line)] = (line, on_error)
+    written = {_identity(line): (line, on_error) for line in lines}
+    # A later cookie takes the place of an earlier one of its name (RFC 6265 section 4.1.1).
+    response.raw_headers[:] = [
+        (name, value)
+        for name, value in response.raw_headers
+        if name.lower() != _COOKIE or _identity(value) not in written
+    ]
+    response.raw_headers.extend((_COOKIE, line) for line, _ in written.values())
+    if jar is not None:
+        jar.cookies.update(written)
     response.headers["Cache-Control"] = "no-store"
 
 

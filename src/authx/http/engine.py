@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from authx.config import AuthXConfig
-from authx.sessions.engine import SessionEngine
+from authx.sessions.engine import Running, SessionEngine
 from authx.sessions.events import Events
 from authx.sessions.service import SessionSettings
 from authx.stores import Store, open_store
@@ -17,7 +17,13 @@ _ENDLESS: Final = timedelta(minutes=15)
 _MARGIN: Final = timedelta(seconds=60)
 
 
-def build_engine(config: AuthXConfig, store: Store | str, events: Events, clock: Callable[[], float]) -> SessionEngine:
+def build_engine(
+    config: AuthXConfig,
+    store: Store | str,
+    events: Events,
+    clock: Callable[[], float],
+    former: SessionEngine | None,
+) -> SessionEngine:
     """Make the engine of a store; nothing is opened yet.
 
     Args:
@@ -25,29 +31,35 @@ def build_engine(config: AuthXConfig, store: Store | str, events: Events, clock:
         store: The store, or its URL.
         events: Who is told of what happens.
         clock: Seconds since 1970.
+        former: The engine in use so far, if any; it stays where nothing that concerns it has changed, and
+            its store is taken over where that is the same.
 
     Returns:
         The engine.
     """
-    if isinstance(store, str):
-        store = open_store(store, config.JWT_STORE_PREFIX)
     life = config.JWT_ACCESS_TOKEN_EXPIRES or _ENDLESS
     window = life + timedelta(seconds=config.JWT_DECODE_LEEWAY or 0) + _MARGIN
     staleness = config.JWT_REVOCATION_MAX_STALENESS
-    return SessionEngine(
-        store,
-        SessionSettings(
-            grace=_milliseconds(config.JWT_REFRESH_GRACE_PERIOD),
-            max_age=None if config.JWT_SESSION_MAX_AGE is None else _milliseconds(config.JWT_SESSION_MAX_AGE),
-            window=_milliseconds(window),
-        ),
-        events,
-        clock,
+    settings = SessionSettings(
+        grace=_milliseconds(config.JWT_REFRESH_GRACE_PERIOD),
+        max_age=None if config.JWT_SESSION_MAX_AGE is None else _milliseconds(config.JWT_SESSION_MAX_AGE),
+        window=_milliseconds(window),
+    )
+    origin = (store, config.JWT_STORE_PREFIX) if isinstance(store, str) else (store, "")
+    running = Running(
         check=config.JWT_REVOCATION_CHECK,
         create_schema=config.JWT_STORE_CREATE_SCHEMA,
         poll_interval=config.JWT_REVOCATION_POLL_INTERVAL.total_seconds(),
         max_staleness=None if staleness is None else staleness.total_seconds(),
     )
+    same_store = former is not None and former.origin == origin
+    if former is not None and same_store and former.is_as(settings, running):
+        return former
+    if former is not None and same_store:
+        opened = former.store
+    else:
+        opened = open_store(store, config.JWT_STORE_PREFIX) if isinstance(store, str) else store
+    return SessionEngine(opened, origin, settings, events, clock, running)
 
 
 def _milliseconds(duration: timedelta) -> int:

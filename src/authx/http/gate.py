@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from authx.http.session_calls import SessionCalls
     from authx.sessions.engine import SessionEngine
     from authx.sessions.events import Events
+    from authx.stores import Store
 
 __all__ = ["Gate"]
 
@@ -54,9 +55,17 @@ class Gate:
         login_type: The instance's login type, if it has one.
         clock: Seconds since 1970.
         source: The instance, for the answers to its errors.
+        store: A session store or its URL; as configured by default.
     """
 
-    def __init__(self, config: AuthXConfig, login_type: str | None, clock: Callable[[], float], source: object) -> None:
+    def __init__(
+        self,
+        config: AuthXConfig,
+        login_type: str | None,
+        clock: Callable[[], float],
+        source: object,
+        store: "Store | str | None" = None,
+    ) -> None:
         self.config = config
         self.login_type = login_type
         self.clock: Final = clock
@@ -64,7 +73,8 @@ class Gate:
         self.ids: Final = SessionIds()
         self.subject_getter: Callback | None = None
         self.claims_getter: Callback | None = None
-        self.engine: SessionEngine | None = None
+        self._store = store
+        self._engine: SessionEngine | None = None
         self._source = source
         self._scope_key: Final = f"authx.seen.{id(self):x}"
         self._wiring: Wiring | None = None
@@ -79,8 +89,37 @@ class Gate:
         return self._wiring or self._wire()
 
     def _wire(self) -> Wiring:
-        self._wiring = wiring = wire(self.config, self.login_type, self.ids)
+        wiring = wire(self.config, self.login_type, self.ids)
+        self._engine = self._engine_for(self.config)
+        self._wiring = wiring
         return wiring
+
+    def _engine_for(self, config: AuthXConfig) -> "SessionEngine | None":
+        """Keep the engine where nothing that concerns it has changed, else make another one."""
+        store = config.JWT_STORE_URL if self._store is None else self._store
+        former = self._engine
+        if store is None:
+            engine = None
+        else:
+            # Only applications with a store pay for importing what works on it.
+            from authx.http.engine import build_engine
+
+            engine = build_engine(config, store, self.events, self.clock, former)
+        if former is not None and former is not engine:
+            former.retire(successor=engine)
+        self.ids.floor = None if engine is None else engine.feed.newest_cutoff
+        return engine
+
+    @property
+    def engine(self) -> "SessionEngine | None":
+        """What runs on the store; `None` where there is no store.
+
+        Raises:
+            BadConfigurationError: The settings cannot work.
+        """
+        if self._wiring is None:
+            self._wire()
+        return self._engine
 
     def forget(self) -> None:
         """Throw away what was derived from the settings."""
@@ -200,7 +239,8 @@ class Gate:
         verified = wiring.verifier.recall(token, self.clock())
         if verified is None or verified.kind != requirement.kind:
             return None
-        if self.engine is not None and (verified.kind != "access" or not self.engine.clears(verified.claims)):
+        engine = self._engine
+        if engine is not None and (verified.kind != "access" or not engine.clears(verified.claims)):
             return None
         scope.setdefault(self._scope_key, {})[token] = verified
         return verified
@@ -254,8 +294,8 @@ class Gate:
         verified = wiring.verifier.verify(token, self.clock())
         if requirement.verify_type and verified.kind != requirement.kind:
             raise checks.wrong_type(requirement.kind)
-        if self.engine is not None and verified.kind == "access":
-            await self.engine.admit(verified.claims)
+        if self._engine is not None and verified.kind == "access":
+            await self._engine.admit(verified.claims)
         if self.blocklist is not None and await self.blocklist(token.decode("ascii")):
             raise RevokedTokenError("Token has been revoked")
         return verified
@@ -288,13 +328,13 @@ class Gate:
         Raises:
             AuthXException: It is worth nothing; one that was used before has ended its session.
         """
-        if self.engine is None:
+        engine = self.engine
+        if engine is None:
             return
         try:
-            await self.engine.ensure()
-            await self.engine.decide(
-                self.token_of(connection.scope, verified), verified.claims, self.moment(connection.scope)
-            )
+            await engine.ensure()
+            token, now = self.token_of(connection.scope, verified), self.moment(connection.scope)
+            await engine.decide(token, verified.claims, now)
         except AuthXException as error:
             self.blame(error, connection, "refresh")
             raise

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
 from authx.core.ids import session_created_at
@@ -15,9 +16,26 @@ from authx.sessions.service import Client, Sessions, SessionSettings
 from authx.sessions.tokens import read_refresh_token
 from authx.stores import InvalidRowError, Store
 
-__all__ = ["RevocationCheck", "SessionEngine"]
+__all__ = ["RevocationCheck", "Running", "SessionEngine"]
 
 RevocationCheck: TypeAlias = Literal["feed", "store", "none"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """How an engine runs.
+
+    Attributes:
+        check: How access tokens are checked for revocation.
+        create_schema: Whether the store's tables are created where they are missing.
+        poll_interval: Seconds between two looks at a store that does not tell by itself.
+        max_staleness: Seconds after which a silent store makes requests fail; `None`: never.
+    """
+
+    check: RevocationCheck
+    create_schema: bool
+    poll_interval: float
+    max_staleness: float | None
 
 
 class SessionEngine:
@@ -25,41 +43,38 @@ class SessionEngine:
 
     Args:
         store: The store.
+        origin: What the store was made from, to compare with.
         settings: How sessions live.
         events: Who is told of what happens.
         clock: Seconds since 1970.
-        check: How access tokens are checked for revocation.
-        create_schema: Whether the store's tables are created where they are missing.
-        poll_interval: Seconds between two looks at a store that does not tell by itself.
-        max_staleness: Seconds after which a silent store makes requests fail; `None`: never.
+        running: How it runs.
     """
 
     def __init__(
         self,
         store: Store,
+        origin: tuple[object, str],
         settings: SessionSettings,
         events: Events,
         clock: Callable[[], float],
-        *,
-        check: RevocationCheck,
-        create_schema: bool,
-        poll_interval: float,
-        max_staleness: float | None,
+        running: Running,
     ) -> None:
         self.feed: Final = RevocationFeed(
             store,
             clock,
             window=settings.window / 1000,
-            poll_interval=poll_interval,
-            max_staleness=max_staleness,
+            poll_interval=running.poll_interval,
+            max_staleness=running.max_staleness,
         )
         self.sessions: Final = Sessions(store, self.feed, events, settings, clock)
-        self.check: Final = check
-        self._store = store
-        self._create_schema = create_schema
+        self.store: Final = store
+        self.origin: Final = origin
+        self.check: Final = running.check
+        self._running = running
         self._loop: asyncio.AbstractEventLoop | None = None
         self._starting: asyncio.Task[None] | None = None
         self._following: asyncio.Task[None] | None = None
+        self._ending: asyncio.Task[None] | None = None
 
     @property
     def is_running(self) -> bool:
@@ -83,21 +98,45 @@ class SessionEngine:
         await asyncio.shield(starting)
 
     async def _start(self, loop: asyncio.AbstractEventLoop) -> None:
-        await self._store.open()
-        if self._create_schema:
-            await self._store.create_schema()
+        await self.store.open()
+        if self._running.create_schema:
+            await self.store.create_schema()
         await self.feed.load()
         self._following = loop.create_task(self.feed.follow())
         self._loop = loop
 
+    def is_as(self, settings: SessionSettings, running: Running) -> bool:
+        """Tell whether an engine with these settings would be like this one."""
+        return (self.sessions.settings, self._running) == (settings, running)
+
+    def retire(self, successor: "SessionEngine | None") -> None:
+        """Stop soon, from wherever this is called, because the settings have changed.
+
+        Args:
+            successor: The engine that takes over; a store that it shares stays open.
+        """
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            return
+        shared = successor is not None and successor.store is self.store
+
+        def stop() -> None:
+            self._ending = loop.create_task(self._stop(close=not shared))
+
+        loop.call_soon_threadsafe(stop)
+
     async def stop(self) -> None:
         """Stop following and let go of the store; stopping twice does nothing."""
+        await self._stop(close=True)
+
+    async def _stop(self, *, close: bool) -> None:
         following, self._following, self._loop, self._starting = self._following, None, None, None
         if following is not None and following.get_loop() is asyncio.get_running_loop():
             following.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await following
-        await self._store.close()
+        if close:
+            await self.store.close()
 
     def clears(self, claims: JSONObject) -> bool:
         """Tell at once whether an access token is certainly not revoked.
@@ -112,6 +151,20 @@ class SessionEngine:
             return True
         feed = self.feed
         return self.check == "feed" and self.is_running and feed.covers(claims) and feed.clears(claims)
+
+    def admit_if_loaded(self, claims: JSONObject) -> None:
+        """Refuse an access token that was revoked as far as this process knows, without waiting for anything.
+
+        Args:
+            claims: Verified claims.
+
+        Raises:
+            SessionRevoked: Its session was ended.
+            RevokedTokenError: It was revoked itself.
+            StoreUnavailableError: The store has been silent for too long to know.
+        """
+        if self.check != "none" and self.feed.loaded:
+            self.feed.check(claims)
 
     async def admit(self, claims: JSONObject) -> None:
         """Refuse an access token that was revoked.
@@ -148,7 +201,7 @@ class SessionEngine:
         sid: str | None = claims.get("sid")
         sub: str = claims["sub"]
         try:
-            row, cutoff = await self._store.get(sid or "", sub)
+            row, cutoff = await self.store.get(sid or "", sub)
         except InvalidRowError:
             raise SessionRevoked("Session has been revoked") from None
         created = int(claims["iat"] * 1000) if sid is None else session_created_at(sid)

@@ -15,6 +15,11 @@ local function cutoff_of(cutoffs, sub)
   return tonumber(version), tonumber(at), spared
 end
 
+-- Whether a text is a count, of the kind that the store writes.
+local function is_count(text)
+  return text and #text <= 16 and string.find(text, '^%d+$')
+end
+
 -- The cutoff of all subjects. It has a slot of its own, so a cluster's client says what it knows of it; on one
 -- server it is the last of the keys.
 local function everyone_of()
@@ -101,11 +106,13 @@ return {1, unpack(redis.call('ZRANGE', KEYS[2], 0, 7))}
 -- KEYS row, cutoffs, index, everyone
 -- ARGV everyone, sid, created, sub, from, to, at, expires, ip, user_agent
 -- Answers what of the new row the caller does not know: created_at, expires_at, device.
-local row = redis.pcall('HMGET', KEYS[1], 'generation', 'sub', 'revoked_at', 'expires_at', 'created_at', 'device')
-if row.err then return redis.error_reply('AUTHXROW unreadable') end
+local row = redis.pcall(
+  'HMGET', KEYS[1], 'generation', 'sub', 'revoked_at', 'expires_at', 'created_at', 'device', 'rotated_at'
+)
+if row.err then return false end
 if row[1] ~= ARGV[5] or row[2] ~= ARGV[4] or row[3] then return false end
 local expires, at = row[4], tonumber(ARGV[7])
-if not tonumber(row[5]) or expires and not tonumber(expires) then return redis.error_reply('AUTHXROW unreadable') end
+if not is_count(row[5]) or not is_count(row[7]) or expires and not is_count(expires) then return false end
 if expires and tonumber(expires) <= at then return false end
 local _, cut, spared = cutoff_of(KEYS[2], ARGV[4])
 local created = tonumber(ARGV[3])
@@ -177,19 +184,17 @@ return {gone, rows}
 -- script: mark
 -- KEYS row, and the index where the subject is known
 -- ARGV sid, created, at, reason, sub, expires
--- Answers the moment at which the session was revoked.
 local row = redis.pcall(
   'HMGET', KEYS[1], 'sub', 'generation', 'created_at', 'rotated_at', 'expires_at', 'revoked_at'
 )
 local readable = not row.err and row[1]
 if readable then
-  for i = 2, 4 do readable = readable and tonumber(row[i]) end
-  for i = 5, 6 do readable = readable and (not row[i] or tonumber(row[i])) end
+  for i = 2, 4 do readable = readable and is_count(row[i]) end
+  for i = 5, 6 do readable = readable and (not row[i] or is_count(row[i])) end
 end
 if readable then
-  if row[6] then return row[6] end
-  redis.call('HSET', KEYS[1], 'revoked_at', ARGV[3], 'revoked_reason', ARGV[4])
-  return ARGV[3]
+  if not row[6] then redis.call('HSET', KEYS[1], 'revoked_at', ARGV[3], 'revoked_reason', ARGV[4]) end
+  return
 end
 -- No row, or one that says nothing: what is written now refuses the session for good.
 redis.call('DEL', KEYS[1])
@@ -205,7 +210,6 @@ if KEYS[2] then
     enter(KEYS[2], ARGV[1], ARGV[2], ARGV[6], ARGV[3])
   end
 end
-return ARGV[3]
 
 -- script: cut
 -- KEYS cutoffs, index, row of the session to spare, everyone

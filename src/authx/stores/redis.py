@@ -109,8 +109,8 @@ class _Opened:
 
 
 async def _keep(wire: Wire) -> AsyncGenerator[None, None]:
-    # An event loop finishes its asynchronous generators before it closes, and a store that is forgotten
-    # finishes this one: so no connection outlives either, though nobody called `close`.
+    # An event loop finishes its asynchronous generators before it closes: so no connection outlives it, though
+    # nobody called `close`.
     try:
         yield
     finally:
@@ -299,11 +299,7 @@ class RedisStore:
         ip: str | None,
         user_agent: str | None,
     ) -> Session | None:
-        """Move a session forward by one compare-and-swap. See `Store.advance`.
-
-        Raises:
-            InvalidRowError: The row makes no sense.
-        """
+        """Move a session forward by one compare-and-swap; a row that makes no sense stays. See `Store.advance`."""
         digest = _digest(sub)
         if not is_session_id(sid) or sid[32:] != digest[:4]:
             return None
@@ -322,10 +318,10 @@ class RedisStore:
             _optional(ip),
             _optional(user_agent),
         )
+        reply = await wire.run(_SCRIPTS["advance"], keys, arguments)
+        if reply is None:
+            return None
         try:
-            reply = await wire.run(_SCRIPTS["advance"], keys, arguments)
-            if reply is None:
-                return None
             created, expires, device = cast("list[bytes | None]", reply)
             return Session(
                 sid=sid,
@@ -338,9 +334,9 @@ class RedisStore:
                 user_agent=user_agent,
                 device=None if device is None else device.decode(),
             )
-        except (UnreadableRowError, ValueError):
-            pass
-        raise InvalidRowError(sid)
+        except ValueError:
+            # What is wrong with the row comes out when it is read.
+            return None
 
     async def revoke(self, revocation: Revocation) -> Revocation:
         """End something. See `Store.revoke`, and above for the order of the steps.
@@ -348,10 +344,11 @@ class RedisStore:
         Raises:
             ValueError: The id of the session to end is none.
         """
-        if revocation.kind == "session":
-            return await self._revoke_session(revocation)
         if revocation.kind == "subject":
             return await self._revoke_subject(revocation)
+        revocation = replace(revocation, spared=None)
+        if revocation.kind == "session":
+            return await self._revoke_session(revocation)
         wire = await self._wire()
         at = await self._announce(wire, revocation)
         if revocation.kind == "everyone":
@@ -375,9 +372,9 @@ class RedisStore:
             _number(revocation.expires_at),
         )
         await self._announce(wire, revocation)
-        at = _text(await wire.run(_SCRIPTS["mark"], keys, arguments))
+        await wire.run(_SCRIPTS["mark"], keys, arguments)
         await wire.settle(self._settling(None), self._settling(sid))
-        return replace(revocation, at=int(at))
+        return revocation
 
     async def _revoke_subject(self, revocation: Revocation) -> Revocation:
         sub, spared = revocation.key, revocation.spared

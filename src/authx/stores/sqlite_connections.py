@@ -42,6 +42,14 @@ _UNAVAILABLE: Final = _LOCKED | {
 }
 
 
+class _Turnstile:
+    """Lets one at a time try again: a hundred who all keep trying would leave the loop no time for anything else."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.is_stuck = False
+
+
 class Connections:
     """A database file, opened for the running event loop.
 
@@ -53,7 +61,7 @@ class Connections:
         self._path = path
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="authx-sqlite")
-        self._gates = asyncio.Lock(), asyncio.Lock()
+        self._on_loop, self._in_thread = _Turnstile(), _Turnstile()
         self._checkpoint_due: asyncio.TimerHandle | None = None
         self._durable: sqlite3.Connection | None = None
         self._main: sqlite3.Connection | None = None
@@ -67,8 +75,8 @@ class Connections:
         """
         try:
             # In the thread first: creating the file, or recovering it after a crash, takes its time.
-            self._durable = await self._in_turn(1, self._submitted(self._open_durable))
-            self._main = await self._in_turn(0, self._at_once(self._open_main))
+            self._durable = await self._in_turn(self._in_thread, self._submitted(self._open_durable))
+            self._main = await self._in_turn(self._on_loop, self._at_once(self._open_main))
         except sqlite3.Error as error:
             await self.close()
             raise self._refusal(error) from None
@@ -105,14 +113,14 @@ class Connections:
             BadConfigurationError: The tables are not there.
             sqlite3.Error: Anything else.
         """
-        if not self._gates[0].locked():
+        if not self._on_loop.is_stuck:
             try:
                 return self._execute(sql, values)
             except sqlite3.Error as error:
                 if _code(error) not in _LOCKED:
                     raise self._explained(error) from None
         try:
-            return await self._in_turn(0, self._at_once(lambda: self._execute(sql, values)))
+            return await self._in_turn(self._on_loop, self._at_once(lambda: self._execute(sql, values)))
         except sqlite3.Error as error:
             raise self._explained(error) from None
 
@@ -140,7 +148,7 @@ class Connections:
                 main.text_factory = str
 
         try:
-            return await self._in_turn(0, self._at_once(execute))
+            return await self._in_turn(self._on_loop, self._at_once(execute))
         except sqlite3.Error as error:
             raise self._explained(error) from None
 
@@ -159,7 +167,7 @@ class Connections:
             sqlite3.Error: Anything else.
         """
         try:
-            result = await self._in_turn(1, self._submitted(lambda: self._transact(work)))
+            result = await self._in_turn(self._in_thread, self._submitted(lambda: self._transact(work)))
         except sqlite3.Error as error:
             raise self._explained(error) from None
         self.wrote()
@@ -180,8 +188,12 @@ class Connections:
             BadConfigurationError: The tables are not there.
             sqlite3.Error: Anything else.
         """
+
+        def execute() -> list[Row]:
+            return _fetch(self._opened(self._durable), sql, values)
+
         try:
-            return await self._in_turn(1, self._submitted(lambda: _fetch(self._opened(self._durable), sql, values)))
+            return await self._in_turn(self._in_thread, self._submitted(execute))
         except sqlite3.Error as error:
             raise self._explained(error) from None
 
@@ -192,18 +204,21 @@ class Connections:
 
     # Waiting for a locked file
 
-    async def _in_turn(self, gate: int, attempt: Callable[[], Awaitable[_Result]]) -> _Result:
+    async def _in_turn(self, turnstile: "_Turnstile", attempt: Callable[[], Awaitable[_Result]]) -> _Result:
         deadline = self._loop.time() + _PATIENCE
         try:
-            # One at a time: a hundred who all keep trying would leave the loop no time for anything else.
-            async with asyncio.timeout_at(deadline), self._gates[gate]:
-                while True:
-                    try:
-                        return await attempt()
-                    except sqlite3.Error as error:
-                        if _code(error) not in _LOCKED:
-                            raise
-                    await asyncio.sleep(random.uniform(*_PAUSE))  # noqa: S311 - spreads retries, no secret
+            async with asyncio.timeout_at(deadline), turnstile.lock:
+                try:
+                    while True:
+                        try:
+                            return await attempt()
+                        except sqlite3.Error as error:
+                            if _code(error) not in _LOCKED:
+                                raise
+                        turnstile.is_stuck = True
+                        await asyncio.sleep(random.uniform(*_PAUSE))  # noqa: S311 - spreads retries, no secret
+                finally:
+                    turnstile.is_stuck = False
         except TimeoutError:
             raise StoreUnavailableError(f"the database {self._path.name} stayed locked for too long") from None
 

@@ -1,0 +1,304 @@
+"""`postgresql://…`: several machines; asyncpg, on connections that are held."""
+
+import asyncio
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+import asyncpg  # type: ignore[import-untyped]
+
+from authx.core.ids import is_session_id_of, session_created_at
+from authx.core.session import Cutoff, Revocation, Session
+from authx.exceptions import BadConfigurationError
+from authx.stores import InvalidRowError, Revocations, Sessions
+from authx.stores.per_loop import PerLoop
+from authx.stores.postgresql_connectors import Borrowed, Own, Pool, lanes_of
+from authx.stores.postgresql_errors import refused
+from authx.stores.postgresql_feed import Feed
+from authx.stores.postgresql_lanes import Connector, Lanes, Row
+from authx.stores.postgresql_schema import SCHEMA_VERSION, schema, statements
+from authx.stores.rows import (
+    KEEP_REVOCATIONS,
+    KEEP_SESSIONS,
+    require_prefix,
+    revocation_from,
+    session_from,
+    subject_cutoff,
+)
+
+__all__ = ["PostgreSQLStore", "from_url", "schema"]
+
+_LANES: Final = 8
+# Besides the lanes: one connection to revoke on, one to listen on.
+_OTHERS: Final = 2
+_BATCH: Final = 500
+_SCHEMA_SECONDS: Final = 30.0
+_LOOK_AT_POOL: Final = 0.2
+
+
+def from_url(url: str, prefix: str) -> "PostgreSQLStore":
+    """Make the store that a URL names.
+
+    Args:
+        url: `postgresql://user:password@host/database`, as libpq and asyncpg have it; `?lanes=8` says how many
+            connections are held for statements.
+        prefix: Begins the names of its tables.
+
+    Returns:
+        The store, not connected.
+
+    Raises:
+        BadConfigurationError: The URL cannot be read.
+    """
+    return PostgreSQLStore(url, prefix=prefix)
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    lanes: Lanes
+    # Revocations have to wait for each other anyway; here they keep no lane from rotations.
+    revoking: Lanes
+    feed: Feed
+
+    async def close(self) -> None:
+        await self.feed.close()
+        await self.revoking.close()
+        await self.lanes.close()
+
+    def abandon(self) -> None:
+        self.feed.drop()
+        self.revoking.drop()
+        self.lanes.drop()
+
+
+class PostgreSQLStore:
+    """Sessions in PostgreSQL.
+
+    Rotations may be lost when the server loses power, which costs nothing; everything else is on its disk
+    when a call returns.
+
+    Args:
+        url: Where the server is; or else
+        pool: The application's own pool, of the event loop that the store is used on. Connections are
+            borrowed from it for good and given back when either of the two is closed.
+        lanes: How many connections are held for statements; two more are held besides. Default: 8, of a
+            pool at most what leaves half of it to the application.
+        prefix: Begins the names of its tables.
+
+    Raises:
+        BadConfigurationError: Not exactly one of `url` and `pool` is given, the URL cannot be read, the pool is too
+            small, or the prefix cannot begin a name.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        pool: Pool | None = None,
+        lanes: int | None = None,
+        prefix: str = "authx_",
+    ) -> None:
+        self._tables = schema(require_prefix(prefix))
+        self._sql = statements(prefix)
+        self._pool = pool
+        self._relaxed: Connector
+        self._strict: Connector
+        if url is not None and pool is None:
+            url, asked = lanes_of(url)
+            self._size = lanes or asked or _LANES
+            self._relaxed, self._strict = Own(url, synchronous_commit="off"), Own(url)
+            self._advance = self._sql.advance
+        elif pool is not None and url is None:
+            self._size = lanes or _share_of(pool)
+            if self._size + _OTHERS >= pool.get_max_size():
+                raise BadConfigurationError(
+                    f"the store would hold {self._size + _OTHERS} connections of a pool of {pool.get_max_size()}: "
+                    "give the pool a larger max_size, or the store fewer lanes"
+                )
+            self._relaxed = self._strict = Borrowed(pool)
+            self._advance = self._sql.advance_relaxed
+        else:
+            raise BadConfigurationError("PostgreSQLStore takes either a URL or a pool")
+        self._opened: PerLoop[_Opened] = PerLoop(self._open, _Opened.abandon)
+
+    def __repr__(self) -> str:
+        return f"PostgreSQLStore({self._strict.where})"
+
+    async def open(self) -> None:
+        """Connect, on the running event loop. See `Store.open`."""
+        await self._opened.get()
+
+    async def close(self) -> None:
+        """Let go of every connection. See `Store.close`."""
+        opened = await self._opened.pop()
+        if opened is not None:
+            await opened.close()
+
+    async def create_schema(self) -> None:
+        """Create the tables that are not there yet. See `Store.create_schema`."""
+        opened = await self._opened.get()
+        if await self._has_tables(opened.lanes):
+            return
+        script = f"BEGIN; SET LOCAL statement_timeout = '30s'; {self._sql.lock}; {self._tables} COMMIT;"
+        try:
+            connection = await self._strict.connect()
+            try:
+                await connection.execute(script, timeout=_SCHEMA_SECONDS)
+            except BaseException:
+                connection.terminate()
+                raise
+            await self._strict.release(connection)
+        except Exception as error:
+            raise refused(error, self._strict.where) from None
+        await self._has_tables(opened.lanes)
+
+    async def create(self, session: Session) -> bool:
+        """Insert a session if its id is not taken. See `Store.create`."""
+        opened = self._opened.here() or await self._opened.get()
+        rows = await opened.lanes.fetch(
+            self._sql.create,
+            _key(session.sid),
+            _key(session.sub),
+            session.generation,
+            session.created_at,
+            session.rotated_at,
+            session.expires_at,
+            session.revoked_at,
+            _note(session.revoked_reason),
+            _note(session.ip),
+            _note(session.user_agent),
+            _note(session.device),
+        )
+        return bool(rows)
+
+    async def get(self, sid: str, sub: str | None = None) -> tuple[Session | None, Cutoff | None]:
+        """Read a session and its subject's cutoff. See `Store.get`.
+
+        Raises:
+            InvalidRowError: The row, or the cutoff, makes no sense.
+        """
+        opened = self._opened.here() or await self._opened.get()
+        # No id of ours holds anything else; this also keeps out what cannot be written as UTF-8.
+        known = _key(sid) if sid.isascii() else ""
+        (row,) = await opened.lanes.fetch(self._sql.get, known, None if sub is None else _key(sub))
+        session = _session(row[:-3])
+        if session is None and row[0] is not None:
+            raise InvalidRowError(sid)
+        try:
+            return session, subject_cutoff(*row[-3:])
+        except ValueError:
+            raise InvalidRowError(sid) from None
+
+    async def list(self, sub: str, now: int, limit: int = 100) -> Sessions:
+        """List a subject's live sessions, newest first. See `Store.list`."""
+        opened = self._opened.here() or await self._opened.get()
+        rows = await opened.lanes.fetch(self._sql.list, _key(sub), now, limit)
+        return [session for row in rows if (session := _session(row)) is not None]
+
+    async def advance(
+        self,
+        sid: str,
+        sub: str,
+        *,
+        from_generation: int,
+        to_generation: int,
+        at: int,
+        expires_at: int | None,
+        ip: str | None,
+        user_agent: str | None,
+    ) -> Session | None:
+        """Move a session forward by one compare-and-swap. See `Store.advance`.
+
+        Raises:
+            InvalidRowError: The row makes no sense.
+        """
+        opened = self._opened.here() or await self._opened.get()
+        rows = await opened.lanes.fetch(
+            self._advance,
+            _key(sid),
+            _key(sub),
+            from_generation,
+            to_generation,
+            at,
+            expires_at,
+            _note(ip),
+            _note(user_agent),
+        )
+        if not rows:
+            return None
+        session = _session(rows[0])
+        if session is None:
+            raise InvalidRowError(sid)
+        return session
+
+    async def revoke(self, revocation: Revocation) -> Revocation:
+        """End something, durably when it returns, and tell every process. See `Store.revoke`."""
+        opened = self._opened.here() or await self._opened.get()
+        one = revocation
+        common = _key(one.key), None if one.sub is None else _key(one.sub), one.at, one.until, _note(one.reason)
+        if one.kind == "session":
+            rows = await opened.revoking.fetch(
+                self._sql.revoke_session, *common, one.expires_at, session_created_at(one.key)
+            )
+        elif one.kind == "subject":
+            spared = one.spared if one.spared is not None and is_session_id_of(one.spared, one.key) else None
+            created_at = None if spared is None else session_created_at(spared)
+            rows = await opened.revoking.fetch(self._sql.revoke_subject, *common, spared, created_at)
+        elif one.kind == "everyone":
+            rows = await opened.revoking.fetch(self._sql.revoke_everyone, *common)
+        else:
+            rows = await opened.revoking.fetch(self._sql.revoke_token, *common)
+        return replace(one, at=rows[0][0], spared=rows[0][1])
+
+    async def revocations(self, cursor: str) -> tuple[Revocations, str]:
+        """List what was revoked since a cursor, in the order of commits. See `Store.revocations`."""
+        opened = self._opened.here() or await self._opened.get()
+        rows, end = await opened.feed.since(self._sql.revocations, cursor)
+        listed: Revocations = []
+        for row in rows:
+            _, revocation = revocation_from(row)
+            if revocation is not None:
+                listed.append(_unescaped(revocation))
+        return listed, end
+
+    async def census(self, now: int) -> tuple[int, str]:
+        """Count the revocations that still matter. See `Store.census`."""
+        opened = self._opened.here() or await self._opened.get()
+        return await opened.feed.census(self._sql.census, now)
+
+    async def wait(self, cursor: str, timeout: float) -> None:  # noqa: ASYNC109 - it may end early, never fail
+        """Wait until there may be something after a cursor. See `Store.wait`."""
+        opened = self._opened.here() or await self._opened.get()
+        await opened.feed.wait(cursor, timeout)
+
+    async def prune(self, now: int, limit: int) -> int:
+        """Delete some of what no token can need any more. See `Store.prune`."""
+        opened = self._opened.here() or await self._opened.get()
+        deleted = 0
+        for sql, before in (
+            (self._sql.prune_sessions, now - KEEP_SESSIONS),
+            (self._sql.prune_revocations, now - KEEP_REVOCATIONS),
+        ):
+            while deleted < limit:
+                room = min(limit - deleted, _BATCH)
+                ((gone, found),) = await opened.lanes.fetch(sql, before, room)
+                deleted += gone
+                if found < room:
+                    break
+        return deleted
+
+    async def _open(self) -> _Opened:
+        opened = _Opened(
+            lanes=Lanes(self._relaxed, self._size),
+            revoking=Lanes(self._strict, 1),
+            feed=Feed(self._strict, self._sql.channel),
+        )
+        try:
+            await self._has_tables(opened.lanes)
+        except BaseException:
+            opened.abandon()
+            raise
+        if self._pool is not None:
+            self._look_at(self._pool, opened)
+        return opened

@@ -1,0 +1,103 @@
+"""What went wrong between a store and its PostgreSQL server, in this library's words and never with a password."""
+
+from typing import Final
+
+import asyncpg  # type: ignore[import-untyped]
+
+from authx.exceptions import AuthXException, BadConfigurationError, StoreUnavailableError
+
+__all__ = ["breaks_connection", "explained", "refused"]
+
+# Classes of SQLSTATE (PostgreSQL's Appendix A): connection, transaction state (a standby is read-only), rollback,
+# resources, object state (lock timeouts), operator intervention, system, internal.
+_UNAVAILABLE: Final = frozenset({"08", "25", "40", "53", "55", "57", "58", "XX"})
+# Of a statement that was ended alone; the connection goes on.
+_STATEMENT_ONLY: Final = frozenset({"25", "40", "53", "55"})
+_QUERY_CANCELED: Final = "57014"
+# A prepared statement that the server has forgotten, or whose table has changed.
+_STALE: Final = frozenset({"0A000", "26000"})
+_NO_TABLE: Final = "42P01"
+_REFUSALS: Final = {
+    "28000": "refuses this user; check the user name in the URL and the server's pg_hba.conf",
+    "28P01": "refuses the password; check the user name and the password in the URL",
+    "3D000": "has no such database; create it, or name another in the URL",
+    "3F000": "has no schema to put tables in; set the user's search_path",
+    "42501": "does not let this user create or use the tables; grant it, or have the owner of the database run what "
+    "`authx schema postgresql` prints",
+}
+_UNREACHABLE = (OSError, TimeoutError, asyncpg.InternalClientError)
+
+
+def explained(error: Exception, where: str) -> Exception:
+    """Find the error to raise for one that a statement met.
+
+    Args:
+        error: What asyncpg raised.
+        where: The server, without a password.
+
+    Returns:
+        `StoreUnavailableError` where the server did not do its work, `BadConfigurationError` where the tables are
+        missing, and else the error itself: it is one of use.
+    """
+    if isinstance(error, AuthXException):
+        return error
+    if isinstance(error, asyncpg.PostgresError):
+        state = _state_of(error)
+        if state == _NO_TABLE:
+            return BadConfigurationError(
+                f"{where} lacks a table of the session store: create the schema with JWT_STORE_CREATE_SCHEMA, or run "
+                "what `authx schema postgresql` prints"
+            )
+        if state[:2] in _UNAVAILABLE or state in _STALE or state in _REFUSALS:
+            return StoreUnavailableError(f"{where} does not answer: {type(error).__name__}")
+        return error
+    if isinstance(error, asyncpg.InterfaceError):
+        # A value that PostgreSQL cannot hold is a mistake of the caller; the rest are connections that broke.
+        return error if isinstance(error, asyncpg.DataError) else _unreachable(error, where)
+    return _unreachable(error, where) if isinstance(error, _UNREACHABLE) else error
+
+
+def refused(error: Exception, where: str) -> Exception:
+    """Find the error to raise for one that was met while connecting for the first time.
+
+    Args:
+        error: What asyncpg raised.
+        where: The server, without a password.
+
+    Returns:
+        `BadConfigurationError` where trying again is of no use, and else as `explained`.
+    """
+    if isinstance(error, asyncpg.PostgresError) and _state_of(error) in _REFUSALS:
+        return BadConfigurationError(f"{where} {_REFUSALS[_state_of(error)]}")
+    if isinstance(error, ValueError) and not isinstance(error, AuthXException):
+        # What asyncpg says of a URL it cannot read may quote it.
+        return BadConfigurationError(f"the store URL {where} is not one that asyncpg can read; check its parts")
+    return explained(error, where)
+
+
+def breaks_connection(error: Exception) -> bool:
+    """Tell whether a connection that met an error should not be used again.
+
+    Args:
+        error: The error.
+
+    Returns:
+        Whether it should not.
+    """
+    if isinstance(error, asyncpg.DataError):
+        return False
+    if not isinstance(error, asyncpg.PostgresError):
+        return True
+    state = _state_of(error)
+    return state in _STALE or (
+        state[:2] in _UNAVAILABLE and state[:2] not in _STATEMENT_ONLY and state != _QUERY_CANCELED
+    )
+
+
+def _unreachable(error: Exception, where: str) -> StoreUnavailableError:
+    return StoreUnavailableError(f"{where} cannot be reached: {type(error).__name__}")
+
+
+def _state_of(error: Exception) -> str:
+    state: str | None = getattr(error, "sqlstate", None)
+    return state or ""
