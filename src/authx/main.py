@@ -21,7 +21,7 @@ from authx.http.cookie_writer import CookieWriter
 from authx.http.credentials import mark_issued
 from authx.http.errors import ErrorAnswers, respond
 from authx.http.gate import Gate
-from authx.http.injections import SubjectGuard, TokenFinder
+from authx.http.injections import SubjectGuard, TokenFinder, make_subject_guard
 from authx.http.lifespan import follow_lifespan
 from authx.http.requirement import Requirement
 from authx.http.security import Guard, make_guard
@@ -503,7 +503,7 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
     def get_current_subject(self) -> SubjectGuard[T]:
         """The dependency, and coroutine function of a request, that finds the subject of its access token."""
         if self._subject is None:
-            self._subject = SubjectGuard(self.access_token_required)
+            self._subject = make_subject_guard(self.access_token_required)
         return self._subject
 
     def get_dependency(self, request: Request, response: Response) -> AuthXDependency[T]:
@@ -632,8 +632,7 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
         Returns:
             The callback.
         """
-        getter = None if callback is None else Callback(callback, inline=inline)
-        self.get_current_subject.getter = self._gate.subject_getter = getter
+        self._gate.subject_getter = None if callback is None else Callback(callback, inline=inline)
         return callback
 
     def set_claims_getter(self, callback: Callable[..., Any] | None = None) -> Callable[..., Any] | None:
@@ -665,7 +664,7 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
     @property
     def callback_get_model_instance(self) -> Callable[..., Any] | None:
         """The function that finds a subject."""
-        getter = self.get_current_subject.getter
+        getter = self._gate.subject_getter
         return None if getter is None else getter.function
 
     @property
@@ -676,7 +675,7 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
     @property
     def is_model_callback_set(self) -> bool:
         """Whether a function finds subjects."""
-        return self.get_current_subject.getter is not None
+        return self._gate.subject_getter is not None
 
     async def is_token_in_blocklist(self, token: str | None, **kwargs: Any) -> bool:
         """Ask the application whether a token is revoked.

@@ -101,6 +101,8 @@ _PUBLIC_TYPES = (
 
 def _operations(private: PrivateKey | None, public: PublicKey, algorithm: str) -> tuple[_Sign | None, _Verify, int]:
     """Bind the two operations and the length of a signature in bytes."""
+    if algorithm not in _ALGORITHMS:
+        raise BadConfigurationError(f"{algorithm} is no algorithm that signs with a key pair")
     family = algorithm[:2]
     if family in ("RS", "PS") and isinstance(public, rsa.RSAPublicKey):
         assert private is None or isinstance(private, rsa.RSAPrivateKey)  # noqa: S101 - halves of one key
@@ -178,8 +180,6 @@ def _signing_scheme(private: ec.EllipticCurvePrivateKey, digest: hashes.HashAlgo
 
 def load_pem(pem: str | bytes, algorithm: str, kid: str | None = None) -> AsymmetricKey:
     """Read a PEM key; see `authx.core.keys.key_from_pem`."""
-    if algorithm not in _ALGORITHMS:
-        raise BadConfigurationError(f"{algorithm} is no algorithm that signs with a key pair")
     raw = pem.encode("utf-8", "surrogatepass") if isinstance(pem, str) else pem
     if b"-----BEGIN " not in raw:
         raise BadConfigurationError(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Final
+from typing import Final, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -25,6 +25,7 @@ _CURVES: Final[dict[str, ec.EllipticCurve]] = {
     "P-521": ec.SECP521R1(),
     "secp256k1": ec.SECP256K1(),
 }
+_Edwards = TypeVar("_Edwards", ed25519.Ed25519PrivateKey, ed448.Ed448PrivateKey)
 _REQUIRED: Final = {
     "RSA": ("e", "kty", "n"),
     "EC": ("crv", "kty", "x", "y"),
@@ -116,11 +117,11 @@ def private_or_public_key(
         if kty == "OKP" and crv == "Ed25519":
             if "d" not in jwk:
                 return ed25519.Ed25519PublicKey.from_public_bytes(_octets(jwk, "x"))
-            return ed25519.Ed25519PrivateKey.from_private_bytes(_octets(jwk, "d"))
+            return _matching(ed25519.Ed25519PrivateKey.from_private_bytes(_octets(jwk, "d")), jwk)
         if kty == "OKP" and crv == "Ed448":
             if "d" not in jwk:
                 return ed448.Ed448PublicKey.from_public_bytes(_octets(jwk, "x"))
-            return ed448.Ed448PrivateKey.from_private_bytes(_octets(jwk, "d"))
+            return _matching(ed448.Ed448PrivateKey.from_private_bytes(_octets(jwk, "d")), jwk)
     except (KeyError, ValueError, TypeError):
         # The numbers of a private key have no place in a message.
         raise BadConfigurationError("the JWK is incomplete or its numbers are no key") from None
@@ -139,6 +140,13 @@ def _rsa(jwk: Mapping[str, object]) -> rsa.RSAPrivateKey | rsa.RSAPublicKey:
     return rsa.RSAPrivateNumbers(
         p, q, d, rsa.rsa_crt_dmp1(d, p), rsa.rsa_crt_dmq1(d, q), rsa.rsa_crt_iqmp(p, q), public
     ).private_key()
+
+
+def _matching(key: _Edwards, jwk: Mapping[str, object]) -> _Edwards:
+    """Refuse a private key beside the public half of another one."""
+    if key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw) != _octets(jwk, "x"):
+        raise ValueError("x")
+    return key
 
 
 def _octets(jwk: Mapping[str, object], name: str) -> bytes:

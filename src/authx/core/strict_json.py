@@ -83,14 +83,28 @@ def dump_object(value: JSONObject) -> bytes:
         raw = orjson.dumps(value, option=_PLAIN)
     except orjson.JSONEncodeError:
         # Integers beyond 64 bits are good JSON; whatever else was refused shows in the comparison.
-        raw = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
-        if load_object(raw) != value:
-            raise TypeError("names in JSON are texts") from None
-        return raw
+        return _dump_slowly(value)
     if b"null" in raw and json.loads(raw) != value:
         # orjson writes NaN and infinities as null without a word.
         json.dumps(value, allow_nan=False)
     return raw
+
+
+def _dump_slowly(value: JSONObject) -> bytes:
+    try:
+        raw = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    load_object(raw)
+    if not _has_text_names(value):
+        raise TypeError("names in JSON are texts")
+    return raw
+
+
+def _has_text_names(value: object) -> bool:
+    if isinstance(value, dict):
+        return all(isinstance(name, str) and _has_text_names(inner) for name, inner in value.items())
+    return not isinstance(value, list | tuple) or all(map(_has_text_names, value))
 
 
 # What is written is what was given: no dataclass, date or subclass is turned into something else.

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import orjson
 from fastapi import FastAPI
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import Scope
@@ -87,9 +88,7 @@ class ErrorAnswers:
         handlers: MutableMapping[Any, Any] = app.exception_handlers
         handlers.setdefault(AuthXException, self.answer)
         if app.middleware_stack is not None:
-            # The application has started: what follows can only be put around it.
-            if not isinstance(app.middleware_stack, CredentialsMiddleware):
-                app.middleware_stack = CredentialsMiddleware(app.middleware_stack)
+            _join_running(app)
         elif CredentialsMiddleware not in _middleware_of(app):
             app.add_middleware(CredentialsMiddleware)
         describe_errors(app)
@@ -124,6 +123,8 @@ class ErrorAnswers:
         response = responder._respond(connection.scope, error)
         if not isinstance(connection, WebSocket):
             return response
+        if connection.application_state is WebSocketState.DISCONNECTED:
+            return None
         if connection.application_state is not WebSocketState.CONNECTING:
             await connection.close(_POLICY_VIOLATION, error.code)
             return None
@@ -157,6 +158,17 @@ class ErrorAnswers:
                 if text is not None and parent is not JWTDecodeError:
                     return str(text)
         return str(error) or (kind.__doc__ or kind.__name__).partition("\n")[0]
+
+
+def _join_running(app: FastAPI) -> None:
+    """Take the places in an application that has started already: the outermost layer answers 500 and stays so."""
+    layer: Any = app.middleware_stack
+    if not isinstance(layer.app, CredentialsMiddleware):
+        layer.app = CredentialsMiddleware(layer.app)
+    while layer is not None:
+        if isinstance(layer, ExceptionMiddleware):
+            layer.add_exception_handler(AuthXException, app.exception_handlers[AuthXException])
+        layer = getattr(layer, "app", None)
 
 
 def _middleware_of(app: FastAPI) -> list[object]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
+from starlette.websockets import WebSocket, WebSocketState
 
 from authx.config import AuthXConfig
 from authx.core import checks
@@ -268,6 +269,9 @@ class Gate:
                 found = await self.find(connection, kind, requirement.locations, requirement.verify_csrf)
             token = found.token
             seen: dict[bytes, Verified] | None = scope.get(self._scope_key)
+            if isinstance(connection, WebSocket) and connection.application_state is not WebSocketState.CONNECTING:
+                # A socket may stay open for hours: what was true at its handshake proves nothing now.
+                seen = None
             verified = None if seen is None else seen.get(token)
             if verified is None:
                 verified = await self._verify(wiring, token, requirement)

@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from typing import Any, Final, Generic
 
+from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 
 from authx.exceptions import AuthXException, MissingTokenError
-from authx.http.callbacks import Callback
 from authx.http.gate import Gate
-from authx.http.security import Guard, security_nodes
+from authx.http.security import Guard, Scheme, scheme_nodes, schemes_of
 from authx.schema import RequestToken
 from authx.types import T, TokenLocation, TokenType
 
-__all__ = ["SubjectGuard", "TokenFinder"]
+__all__ = ["SubjectGuard", "TokenFinder", "make_subject_guard"]
 
 
 class TokenFinder:
@@ -81,8 +81,6 @@ class SubjectGuard(Generic[T]):
 
     def __init__(self, guard: Guard) -> None:
         self._guard: Final = guard
-        self.getter: Callback | None = None
-        self.__signature__: Final = security_nodes(guard.gate, guard.requirement)
 
     async def __call__(self, request: HTTPConnection, **_: None) -> T | None:
         """Find the subject of the request's access token.
@@ -98,11 +96,34 @@ class SubjectGuard(Generic[T]):
             AuthXException: The request has no good access token.
         """
         verified = await self._guard.gate.admit(request, self._guard.requirement)
-        if self.getter is None:
+        getter = self._guard.gate.subject_getter
+        if getter is None:
             raise AttributeError("Model callback not set: register one with set_subject_getter")
-        subject: Any = await self.getter(str(verified.claims["sub"]))
+        subject: Any = await getter(str(verified.claims["sub"]))
         return subject  # type: ignore[no-any-return]
 
     def error_statuses(self, method: str) -> dict[int, str]:
         """See `authx.http.openapi.Describable`."""
         return self._guard.error_statuses(method)
+
+
+class _SchemeSubjectGuard(SubjectGuard[T], SecurityBase):
+    """A subject guard that shows its locations' schemes in OpenAPI."""
+
+    def __init__(self, guard: Guard, schemes: Sequence[Scheme]) -> None:
+        super().__init__(guard)
+        self.scheme_name, self.model = schemes[0]
+        self.__signature__: Final = scheme_nodes(schemes[1:])
+
+
+def make_subject_guard(guard: Guard) -> SubjectGuard[Any]:
+    """Make the dependency that finds subjects, with the schemes its configuration has at this moment.
+
+    Args:
+        guard: Lets requests pass.
+
+    Returns:
+        The dependency; make it once and keep it.
+    """
+    schemes = schemes_of(guard.gate, guard.requirement)
+    return _SchemeSubjectGuard(guard, schemes) if schemes else SubjectGuard(guard)

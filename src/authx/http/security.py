@@ -5,7 +5,8 @@ empty node for each further scheme, and one with a single location costs nothing
 """
 
 import inspect
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any, Final, TypeAlias
 
 from fastapi import Depends
 from fastapi.openapi.models import APIKey, APIKeyIn
@@ -21,8 +22,10 @@ from authx.http.wiring import location_names
 from authx.schema import TokenPayload
 from authx.types import TokenLocation, TokenType
 
-__all__ = ["Guard", "make_guard", "security_nodes"]
+__all__ = ["Guard", "Scheme", "make_guard", "scheme_nodes", "schemes_of"]
 
+# A scheme's name, and what OpenAPI says of it.
+Scheme: TypeAlias = tuple[str, SecurityModel]
 _SHOWN_ORDER: Final[tuple[TokenLocation, ...]] = ("headers", "cookies", "query")
 
 
@@ -94,9 +97,9 @@ class _SchemeGuard(Guard, SecurityBase):
 class _SchemesGuard(_SchemeGuard):
     """A guard with further schemes; FastAPI passes what their nodes gave, which is nothing."""
 
-    def __init__(self, gate: Gate, requirement: Requirement, schemes: list[tuple[str, SecurityModel]]) -> None:
+    def __init__(self, gate: Gate, requirement: Requirement, schemes: Sequence[Scheme]) -> None:
         super().__init__(gate, requirement, *schemes[0])
-        self.__signature__ = _signature(schemes[1:])
+        self.__signature__ = scheme_nodes(schemes[1:])
 
     async def __call__(self, request: HTTPConnection, **_: None) -> TokenPayload:
         """Verify the request's token; see `Guard.__call__`."""
@@ -114,19 +117,6 @@ class _Scheme(SecurityBase):
         """Do nothing."""
 
 
-def security_nodes(gate: Gate, requirement: Requirement) -> inspect.Signature:
-    """Write a signature for a dependency that is no scheme itself but has to show some.
-
-    Args:
-        gate: The instance's gate.
-        requirement: What is asked for.
-
-    Returns:
-        The signature that FastAPI reads: the connection, and a node for each scheme.
-    """
-    return _signature(_schemes(gate, requirement))
-
-
 def make_guard(gate: Gate, requirement: Requirement) -> Guard:
     """Make the dependency for a requirement, with the schemes its configuration has at this moment.
 
@@ -137,7 +127,7 @@ def make_guard(gate: Gate, requirement: Requirement) -> Guard:
     Returns:
         The dependency; make it once and keep it.
     """
-    schemes = _schemes(gate, requirement)
+    schemes = schemes_of(gate, requirement)
     if not schemes:
         return Guard(gate, requirement)
     if len(schemes) == 1:
@@ -145,12 +135,13 @@ def make_guard(gate: Gate, requirement: Requirement) -> Guard:
     return _SchemesGuard(gate, requirement, schemes)
 
 
-def _schemes(gate: Gate, requirement: Requirement) -> list[tuple[str, SecurityModel]]:
+def schemes_of(gate: Gate, requirement: Requirement) -> list[Scheme]:
+    """List the OpenAPI schemes of a requirement, as its configuration is at this moment."""
     names = requirement.locations or location_names(gate.config, requirement.kind)
     return [_scheme(gate.config, requirement.kind, name) for name in _SHOWN_ORDER if name in names]
 
 
-def _signature(schemes: list[tuple[str, SecurityModel]]) -> inspect.Signature:
+def scheme_nodes(schemes: Sequence[Scheme]) -> inspect.Signature:
     """Write the signature that FastAPI reads: the connection, and a node for each further scheme."""
     parameters = [inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=HTTPConnection)]
     for name, model in schemes:
@@ -159,7 +150,7 @@ def _signature(schemes: list[tuple[str, SecurityModel]]) -> inspect.Signature:
     return inspect.Signature(parameters)
 
 
-def _scheme(config: AuthXConfig, kind: TokenType, location: TokenLocation) -> tuple[str, SecurityModel]:
+def _scheme(config: AuthXConfig, kind: TokenType, location: TokenLocation) -> Scheme:
     if location == "headers":
         return _header_scheme(config)
     if location == "query":
@@ -172,7 +163,7 @@ def _scheme(config: AuthXConfig, kind: TokenType, location: TokenLocation) -> tu
     return "AuthXAccessCookie", _api_key(APIKeyIn.cookie, config.JWT_ACCESS_COOKIE_NAME, description)
 
 
-def _header_scheme(config: AuthXConfig) -> tuple[str, SecurityModel]:
+def _header_scheme(config: AuthXConfig) -> Scheme:
     name, scheme = config.JWT_HEADER_NAME, config.JWT_HEADER_TYPE
     if name.lower() == "authorization" and scheme.lower() == "bearer":
         description = "Paste a token (not the secret that signs it), without the word `Bearer`: it is added for you."

@@ -1,12 +1,8 @@
 """`postgresql://…`: several machines; asyncpg, on connections that are held."""
 
 import asyncio
-import re
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
-
-import asyncpg  # type: ignore[import-untyped]
 
 from authx.core.ids import is_session_id_of, session_created_at
 from authx.core.session import Cutoff, Revocation, Session
@@ -121,6 +117,7 @@ class PostgreSQLStore:
         else:
             raise BadConfigurationError("PostgreSQLStore takes either a URL or a pool")
         self._opened: PerLoop[_Opened] = PerLoop(self._open, _Opened.abandon)
+        self._closing: set[asyncio.Task[None]] = set()
 
     def __repr__(self) -> str:
         return f"PostgreSQLStore({self._strict.where})"
@@ -149,7 +146,7 @@ class PostgreSQLStore:
                 connection.terminate()
                 raise
             await self._strict.release(connection)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - each is raised again, explained
             raise refused(error, self._strict.where) from None
         await self._has_tables(opened.lanes)
 
@@ -302,3 +299,64 @@ class PostgreSQLStore:
         if self._pool is not None:
             self._look_at(self._pool, opened)
         return opened
+
+    async def _has_tables(self, lanes: Lanes) -> bool:
+        ((found,),) = await lanes.probe(self._sql.has_tables)
+        if not found:
+            return False
+        rows = await lanes.probe(self._sql.version)
+        version = rows[0][0] if rows else None
+        if version != SCHEMA_VERSION:
+            raise BadConfigurationError(
+                f"{self._strict.where} has the tables of version {version}, and this library knows version "
+                f"{SCHEMA_VERSION}: upgrade authx-fastapi, or use another database or JWT_STORE_PREFIX"
+            )
+        return True
+
+    def _look_at(self, pool: Pool, opened: _Opened) -> None:
+        """Give everything back when the application closes its pool, which waits for that."""
+        loop = asyncio.get_running_loop()
+
+        def look() -> None:
+            if pool.is_closing():
+                closing = loop.create_task(opened.close())
+                self._closing.add(closing)
+                closing.add_done_callback(self._closing.discard)
+            elif not opened.lanes.is_closed:
+                loop.call_later(_LOOK_AT_POOL, look)
+
+        loop.call_later(_LOOK_AT_POOL, look)
+
+
+def _share_of(pool: Pool) -> int:
+    return max(1, min(_LANES, pool.get_max_size() // 2 - _OTHERS))
+
+
+def _session(row: Row) -> Session | None:
+    session = session_from(row)
+    if session is not None and _ESCAPE in session.sub:
+        return replace(session, sub=_unescape(session.sub))
+    return session
+
+
+def _unescaped(revocation: Revocation) -> Revocation:
+    sub = None if revocation.sub is None else _unescape(revocation.sub)
+    return replace(revocation, key=_unescape(revocation.key), sub=sub)
+
+
+# PostgreSQL's text holds every character but one, and a subject may be any text.
+_ESCAPE: Final = "\x1a"
+
+
+def _key(text: str) -> str:
+    if "\x00" in text or _ESCAPE in text:
+        return text.replace(_ESCAPE, _ESCAPE + "1").replace("\x00", _ESCAPE + "0")
+    return text
+
+
+def _unescape(text: str) -> str:
+    return text.replace(_ESCAPE + "0", "\x00").replace(_ESCAPE + "1", _ESCAPE)
+
+
+def _note(text: str | None) -> str | None:
+    return None if text is None else text.replace("\x00", "\ufffd")

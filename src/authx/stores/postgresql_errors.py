@@ -53,7 +53,7 @@ def explained(error: Exception, where: str) -> Exception:
         return error
     if isinstance(error, asyncpg.InterfaceError):
         # A value that PostgreSQL cannot hold is a mistake of the caller; the rest are connections that broke.
-        return error if isinstance(error, asyncpg.DataError) else _unreachable(error, where)
+        return _unreachable(error, where) if not isinstance(error, asyncpg.DataError) else error
     return _unreachable(error, where) if isinstance(error, _UNREACHABLE) else error
 
 

@@ -4,13 +4,13 @@ import asyncio
 import secrets
 from typing import Final
 
+from authx.exceptions import StoreUnavailableError
 from authx.stores.news import News
-from authx.stores.postgresql_lanes import Connection, Connector, Lane, Row
+from authx.stores.postgresql_lanes import STATEMENT_SECONDS, Connection, Connector, Lane, Row
 
 __all__ = ["Feed"]
 
 _PAGE: Final = 1000
-_LISTEN_SECONDS: Final = 2.5
 
 
 class Feed:
@@ -54,7 +54,7 @@ class Feed:
             name, last = self._name, known
             rows: list[Row] = []
             while True:
-                page = await self._lane.fetch(sql, (last, _PAGE))
+                page = await self._fetch(sql, (last, _PAGE))
                 # The newest number is never deleted, so where it is missing the table is not the cursor's.
                 if self._name != name or (last == known > 0 and not page):
                     name, known, last, rows = self._name, 0, 0, []
@@ -78,7 +78,7 @@ class Feed:
             StoreUnavailableError: The server does not answer.
         """
         async with self._turn:
-            (row,) = await self._lane.fetch(sql, (now,))
+            (row,) = await self._fetch(sql, (now,))
             return row[0], self._cursor_at(row[1] or 0)
 
     async def wait(self, cursor: str, seconds: float) -> None:
@@ -97,7 +97,7 @@ class Feed:
         connection = await self._connector.connect()
         try:
             connection.add_termination_listener(self._hear)
-            async with asyncio.timeout(_LISTEN_SECONDS):
+            async with asyncio.timeout(STATEMENT_SECONDS):
                 await connection.add_listener(self._channel, self._hear)
         except BaseException:
             connection.terminate()
@@ -119,6 +119,13 @@ class Feed:
     def drop(self) -> None:
         """Let go of the connection, whatever it is doing."""
         self._lane.drop()
+
+    async def _fetch(self, sql: str, args: tuple[int, ...]) -> list[Row]:
+        try:
+            async with asyncio.timeout(STATEMENT_SECONDS):
+                return await self._lane.fetch(sql, args)
+        except TimeoutError:
+            raise StoreUnavailableError(f"{self.where} does not answer in time") from None
 
     def _hear(self, *_: object) -> None:
         self._has_news = True

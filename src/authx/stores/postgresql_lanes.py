@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import Any, Final, Protocol, TypeAlias
 
 import asyncpg  # type: ignore[import-untyped]
@@ -15,13 +16,14 @@ import asyncpg  # type: ignore[import-untyped]
 from authx.exceptions import StoreUnavailableError
 from authx.stores.postgresql_errors import breaks_connection, explained, refused
 
-__all__ = ["Connection", "Connector", "Lanes", "Listener", "Row"]
+__all__ = ["STATEMENT_SECONDS", "Connection", "Connector", "Lane", "Lanes", "Listener", "Row"]
 
 Row: TypeAlias = Sequence[Any]
 Listener: TypeAlias = Callable[..., None]
 Explain: TypeAlias = Callable[[Exception, str], Exception]
 
-_STATEMENT_SECONDS: Final = 2.5
+STATEMENT_SECONDS: Final = 2.5
+_TICK: Final = 0.25
 _WAIT_SECONDS: Final = 2.0
 _CLOSE_SECONDS: Final = 1.0
 
@@ -29,13 +31,13 @@ _CLOSE_SECONDS: Final = 1.0
 class Statement(Protocol):
     """A prepared statement of asyncpg, as far as it is used here."""
 
-    async def fetch(self, *args: object, timeout: float | None = None) -> list[Row]: ...  # noqa: ASYNC109, D102
+    async def fetch(self, *args: object) -> list[Row]: ...
 
 
 class Connection(Protocol):
     """A connection of asyncpg, as far as it is used here."""
 
-    async def prepare(self, query: str, *, timeout: float | None = None) -> Statement: ...  # noqa: ASYNC109, D102
+    async def prepare(self, query: str) -> Statement: ...  # noqa: D102
     async def execute(self, query: str, *, timeout: float | None = None) -> str: ...  # noqa: ASYNC109, D102
     async def add_listener(self, channel: str, callback: Listener) -> None: ...  # noqa: D102
     async def remove_listener(self, channel: str, callback: Listener) -> None: ...  # noqa: D102
@@ -64,17 +66,23 @@ class Lane:
 
     Args:
         connector: Where its connection comes from.
+
+    Attributes:
+        busy_since: When its statement began, by the clock of the loop; 0 while it has none.
     """
 
-    __slots__ = ("_connection", "_connector", "_statements")
+    __slots__ = ("_connection", "_connector", "_statements", "busy_since")
 
     def __init__(self, connector: Connector) -> None:
         self._connector = connector
         self._connection: Connection | None = None
         self._statements: dict[str, Statement] = {}
+        self.busy_since = 0.0
 
     async def fetch(self, sql: str, args: Sequence[object], explain: Explain = explained) -> list[Row]:
         """Run a statement, in a transaction of its own, on a connection that is opened first where there is none.
+
+        It is for the caller to `drop` the lane if that takes too long.
 
         Args:
             sql: The statement.
@@ -91,11 +99,12 @@ class Lane:
             connection = self._connection
             if connection is None or not is_open(connection):
                 connection = await self.connect()
+            self.busy_since = monotonic()
             statement = self._statements.get(sql)
             if statement is None:
-                statement = self._statements[sql] = await connection.prepare(sql, timeout=_STATEMENT_SECONDS)
-            return await statement.fetch(*args, timeout=_STATEMENT_SECONDS)
-        except Exception as error:
+                statement = self._statements[sql] = await connection.prepare(sql)
+            return await statement.fetch(*args)
+        except Exception as error:  # noqa: BLE001 - each is raised again, explained
             if breaks_connection(error):
                 self.drop()
             raise explain(error, self._connector.where) from None
@@ -103,6 +112,8 @@ class Lane:
             # Cancelled with an answer under way: waiting for that could take for ever.
             self.drop()
             raise
+        finally:
+            self.busy_since = 0.0
 
     async def connect(self) -> Connection:
         """Open the connection anew.
@@ -138,11 +149,13 @@ class Lanes:
     """
 
     def __init__(self, connector: Connector, size: int) -> None:
+        self.is_closed = False
         self._where = connector.where
+        self._loop = asyncio.get_running_loop()
         self._all = [Lane(connector) for _ in range(size)]
         self._free = self._all[::-1]
-        self._waiting: deque[asyncio.Future[Lane]] = deque()
-        self._is_closed = False
+        self._waiting: deque[tuple[asyncio.Future[Lane], float]] = deque()
+        self._watch: asyncio.TimerHandle | None = None
 
     async def fetch(self, sql: str, *args: object) -> list[Row]:
         """Run a statement, in a transaction of its own and one round trip.
@@ -159,6 +172,8 @@ class Lanes:
             Exception: As `explained` has it.
         """
         lane = self._free.pop() if self._free else await self._wait()
+        if self._watch is None:
+            self._watch = self._loop.call_later(_TICK, self._look)
         try:
             return await lane.fetch(sql, args)
         finally:
@@ -185,8 +200,8 @@ class Lanes:
 
     async def close(self) -> None:
         """Close the lanes that are free now, and the others as they come back."""
-        self._is_closed = True
-        for waiter in self._waiting:
+        self.is_closed = True
+        for waiter, _ in self._waiting:
             if not waiter.done():
                 waiter.set_exception(StoreUnavailableError("the store was closed"))
         free, self._free = self._free, []
@@ -195,37 +210,41 @@ class Lanes:
 
     def drop(self) -> None:
         """Let go of all connections, whatever they are doing."""
-        self._is_closed = True
+        self.is_closed = True
         for lane in self._all:
             lane.drop()
 
     async def _wait(self) -> Lane:
-        if self._is_closed:
+        if self.is_closed:
             raise StoreUnavailableError("the store was closed")
-        loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[Lane] = loop.create_future()
-        self._waiting.append(waiter)
-        # Not `asyncio.timeout`: under load most statements wait here, and it costs several times as much.
-        expiry = loop.call_later(_WAIT_SECONDS, self._expire, waiter)
+        waiter: asyncio.Future[Lane] = self._loop.create_future()
+        self._waiting.append((waiter, monotonic()))
         try:
             return await waiter
         except asyncio.CancelledError:
             if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
                 self._give_back(waiter.result())
             raise
-        finally:
-            expiry.cancel()
 
-    def _expire(self, waiter: "asyncio.Future[Lane]") -> None:
-        if not waiter.done():
-            waiter.set_exception(StoreUnavailableError(f"all connections to {self._where} are busy"))
+    def _look(self) -> None:
+        """End what has taken too long: one look at all of them now and then, for a timer each would cost a tenth."""
+        now = monotonic()
+        for lane in self._all:
+            if lane.busy_since and now - lane.busy_since > STATEMENT_SECONDS:
+                lane.drop()
+        while self._waiting and (self._waiting[0][0].done() or now - self._waiting[0][1] > _WAIT_SECONDS):
+            waiter, _ = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_exception(StoreUnavailableError(f"all connections to {self._where} are busy"))
+        is_idle = len(self._free) == len(self._all) or self.is_closed
+        self._watch = None if is_idle else self._loop.call_later(_TICK, self._look)
 
     def _give_back(self, lane: Lane) -> None:
-        if self._is_closed:
+        if self.is_closed:
             lane.drop()
             return
         while self._waiting:
-            waiter = self._waiting.popleft()
+            waiter, _ = self._waiting.popleft()
             if not waiter.done():
                 waiter.set_result(lane)
                 return
