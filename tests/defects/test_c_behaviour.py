@@ -397,6 +397,17 @@ def test_c18_a_bare_number_that_looks_like_a_duration_is_refused(seconds):
         make_auth().create_access_token("alice", expiry=seconds)
 
 
+@pytest.mark.parametrize(
+    "expiry",
+    [float("inf"), float("nan"), 1e300, 10**30, timedelta.max, timedelta.min, datetime.max.replace(tzinfo=UTC)],
+    ids=str,
+)
+@pytest.mark.parametrize("create", ["create_access_token", "create_refresh_token"])
+def test_c18_an_end_that_no_verifier_could_read_is_refused_when_the_token_is_made(create, expiry):
+    with pytest.raises(ValueError, match="expiry"):
+        getattr(make_auth(), create)("alice", expiry=expiry)
+
+
 def test_c18_a_bare_number_that_is_a_moment_is_taken():
     end = int(time.time()) + 600
     assert claims_of(make_auth().create_access_token("alice", expiry=end))["exp"] == end

@@ -8,6 +8,7 @@ from typing import Annotated
 import anyio.to_thread
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, Request, Security, WebSocket
+from fastapi.exceptions import FastAPIError
 from fastapi.testclient import TestClient
 from starlette.requests import HTTPConnection
 from tests.compat.tokens import claims_of
@@ -161,6 +162,19 @@ class TestStableObjects:
     def test_a_single_scope_in_a_list_is_refused_where_the_route_is_declared(self):
         with pytest.raises((TypeError, ValueError)):
             make_auth().scopes_required(["posts:read"])
+
+    @pytest.mark.parametrize("name", ["token_required", "scopes_required", "rate_limited"])
+    def test_a_factory_without_its_parentheses_opens_no_door(self, name):
+        forgotten, app = Depends(getattr(make_auth(), name)), FastAPI()
+
+        async def protected():
+            return "open"
+
+        try:
+            app.add_api_route("/p", protected, dependencies=[forgotten])
+        except FastAPIError:
+            return
+        assert knock(app, query="scopes=read").status >= 400
 
     def test_no_secret_is_in_the_text_of_a_dependency(self):
         auth = make_auth()

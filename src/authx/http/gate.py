@@ -237,11 +237,12 @@ class Gate:
         token = None if header is None else header.peek(scope)
         if token is None:
             return None
-        verified = wiring.verifier.recall(token, self.clock())
+        now = self.clock()
+        verified = wiring.verifier.recall(token, now)
         if verified is None or verified.kind != requirement.kind:
             return None
         engine = self._engine
-        if engine is not None and (verified.kind != "access" or not engine.clears(verified.claims)):
+        if engine is not None and (verified.kind != "access" or not engine.clears(verified.claims, now)):
             return None
         scope.setdefault(self._scope_key, {})[token] = verified
         return verified

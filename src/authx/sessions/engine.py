@@ -71,15 +71,11 @@ class SessionEngine:
         self.origin: Final = origin
         self.check: Final = running.check
         self._running = running
+        self._clock = clock
         self._loop: asyncio.AbstractEventLoop | None = None
         self._starting: asyncio.Task[None] | None = None
         self._following: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
-
-    @property
-    def is_running(self) -> bool:
-        """Whether it was started on the event loop that asks."""
-        return self._loop is asyncio.get_running_loop()
 
     async def ensure(self) -> None:
         """Start, unless it runs on this event loop already; several callers start it once.
@@ -138,19 +134,20 @@ class SessionEngine:
         if close:
             await self.store.close()
 
-    def clears(self, claims: JSONObject) -> bool:
+    def clears(self, claims: JSONObject, now: float) -> bool:
         """Tell at once whether an access token is certainly not revoked.
 
         Args:
             claims: Verified claims.
+            now: Seconds since 1970.
 
         Returns:
             Whether it is; False does not mean that it is revoked, and `admit` finds out.
         """
         if self.check == "none":
             return True
-        feed = self.feed
-        return self.check == "feed" and self.is_running and feed.covers(claims) and feed.clears(claims)
+        # Nothing is looked up in a feed that another event loop keeps current, or kept.
+        return self.check == "feed" and self._loop is asyncio.get_running_loop() and self.feed.clears(claims, now)
 
     def admit_if_loaded(self, claims: JSONObject) -> None:
         """Refuse an access token that was revoked as far as this process knows, without waiting for anything.
@@ -181,7 +178,7 @@ class SessionEngine:
             return
         await self.ensure()
         self.feed.check(claims)
-        if self.check == "store" or not self.feed.covers(claims):
+        if self.check == "store" or not self.feed.covers(claims, self._clock()):
             await self._ask_store(claims)
 
     async def decide(self, token: bytes, claims: JSONObject, now: float) -> None:

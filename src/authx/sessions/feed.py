@@ -81,17 +81,23 @@ class RevocationFeed:
         if claims["jti"] in revoked.tokens:
             raise RevokedTokenError("Token has been revoked")
 
-    def clears(self, claims: JSONObject) -> bool:
-        """Tell whether `check` would let a token pass; the same look-ups, without an exception.
+    def clears(self, claims: JSONObject, now: float) -> bool:
+        """Tell whether the feed covers a token and `check` would let it pass; without an exception.
 
         Args:
             claims: Verified claims.
+            now: Seconds since 1970.
 
         Returns:
-            Whether it would.
+            Whether it is so.
         """
         revoked = self._revoked
-        return self._is_fresh() and not revoked.has_session(claims) and claims["jti"] not in revoked.tokens
+        return (
+            self._is_fresh()
+            and self.covers(claims, now)
+            and claims["jti"] not in revoked.tokens
+            and not revoked.has_session(claims)
+        )
 
     def _is_fresh(self) -> bool:
         heard = self._heard
@@ -108,17 +114,18 @@ class RevocationFeed:
         if not self._is_fresh():
             raise StoreUnavailableError("the session store has not answered for too long to trust a token")
 
-    def covers(self, claims: JSONObject) -> bool:
+    def covers(self, claims: JSONObject, now: float) -> bool:
         """Tell whether the feed can answer for a token, or the store has to: it remembers only so far back.
 
         Args:
             claims: Verified claims.
+            now: Seconds since 1970.
 
         Returns:
             Whether the token was issued within the window.
         """
         issued: Any = claims["iat"]
-        return bool(issued * 1000 > self._clock() * 1000 - self._window)
+        return bool(issued > now - self._window / 1000)
 
     def everyone(self) -> Cutoff | None:
         """Tell the cutoff of all subjects, if there is one."""

@@ -4,7 +4,7 @@ from typing import Final
 
 import asyncpg  # type: ignore[import-untyped]
 
-from authx.exceptions import AuthXException, BadConfigurationError, StoreUnavailableError
+from authx.exceptions import BadConfigurationError, StoreUnavailableError
 
 __all__ = ["breaks_connection", "explained", "refused"]
 
@@ -25,7 +25,7 @@ _REFUSALS: Final = {
     "42501": "does not let this user create or use the tables; grant it, or have the owner of the database run what "
     "`authx schema postgresql` prints",
 }
-_UNREACHABLE = (OSError, TimeoutError, asyncpg.InternalClientError)
+_UNREACHABLE: Final = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
 def explained(error: Exception, where: str) -> Exception:
@@ -39,10 +39,8 @@ def explained(error: Exception, where: str) -> Exception:
         `StoreUnavailableError` where the server did not do its work, `BadConfigurationError` where the tables are
         missing, and else the error itself: it is one of use.
     """
-    if isinstance(error, AuthXException):
-        return error
-    if isinstance(error, asyncpg.PostgresError):
-        state = _state_of(error)
+    state = _state_of(error)
+    if state:
         if state == _NO_TABLE:
             return BadConfigurationError(
                 f"{where} lacks a table of the session store: create the schema with JWT_STORE_CREATE_SCHEMA, or run "
@@ -51,10 +49,10 @@ def explained(error: Exception, where: str) -> Exception:
         if state[:2] in _UNAVAILABLE or state in _STALE or state in _REFUSALS:
             return StoreUnavailableError(f"{where} does not answer: {type(error).__name__}")
         return error
-    if isinstance(error, asyncpg.InterfaceError):
-        # A value that PostgreSQL cannot hold is a mistake of the caller; the rest are connections that broke.
-        return _unreachable(error, where) if not isinstance(error, asyncpg.DataError) else error
-    return _unreachable(error, where) if isinstance(error, _UNREACHABLE) else error
+    # A value that PostgreSQL cannot hold is a `ValueError`, and a mistake of the caller.
+    if isinstance(error, _UNREACHABLE) and not isinstance(error, ValueError):
+        return _unreachable(error, where)
+    return error
 
 
 def refused(error: Exception, where: str) -> Exception:
@@ -67,9 +65,9 @@ def refused(error: Exception, where: str) -> Exception:
     Returns:
         `BadConfigurationError` where trying again is of no use, and else as `explained`.
     """
-    if isinstance(error, asyncpg.PostgresError) and _state_of(error) in _REFUSALS:
+    if _state_of(error) in _REFUSALS:
         return BadConfigurationError(f"{where} {_REFUSALS[_state_of(error)]}")
-    if isinstance(error, ValueError) and not isinstance(error, AuthXException):
+    if isinstance(error, ValueError):
         # What asyncpg says of a URL it cannot read may quote it.
         return BadConfigurationError(f"the store URL {where} is not one that asyncpg can read; check its parts")
     return explained(error, where)
@@ -84,11 +82,9 @@ def breaks_connection(error: Exception) -> bool:
     Returns:
         Whether it should not.
     """
-    if isinstance(error, asyncpg.DataError):
-        return False
-    if not isinstance(error, asyncpg.PostgresError):
-        return True
     state = _state_of(error)
+    if not state:
+        return not isinstance(error, ValueError)
     return state in _STALE or (
         state[:2] in _UNAVAILABLE and state[:2] not in _STATEMENT_ONLY and state != _QUERY_CANCELED
     )
@@ -99,5 +95,6 @@ def _unreachable(error: Exception, where: str) -> StoreUnavailableError:
 
 
 def _state_of(error: Exception) -> str:
+    # Only what the server says has one.
     state: str | None = getattr(error, "sqlstate", None)
     return state or ""

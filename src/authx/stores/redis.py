@@ -15,7 +15,7 @@ of its subject, and they are the hash tag. With the prefix `authx_`:
 
 The cutoff of everyone ends sessions as a subject's own does. One server looks at it in every script. In a
 cluster it may live on another server than the row: `get` asks both at once, and `advance` goes by what this
-process read within the last quarter of a second.
+process read within the last quarter of a second, or, while that server does not answer, half a minute.
 
 Rows go by their time to live, a day after their last token, never sooner and never for being revoked; the
 index of a subject goes with the last of its rows. Entries of the feed are deleted by `prune`. Cutoffs stay.
@@ -88,6 +88,7 @@ _PAGE: Final = 1000  # entries of the feed in one reply
 _SLICE: Final = 1.0  # seconds a reader blocks at a time
 _PAUSE: Final = 0.25  # seconds between looks where a reader cannot block
 _FRESH: Final = 0.25  # seconds for which what was read of another server counts as known
+_STALE: Final = 30.0  # and for how long while that server does not answer
 _MINUTE_MS: Final = 60_000
 
 
@@ -149,8 +150,8 @@ class RedisStore:
         self._feed = f"{prefix}{{feed}}"
         self._entries, self._untils, self._everyone, self._version = (f"{self._feed}{end}" for end in "euav")
         self._opened: PerLoop[_Opened] = PerLoop(self._start, _abandon)
-        # In a cluster: the cutoff of everyone, and when it was read.
-        self._seen: tuple[str, float] = ("", float("-inf"))
+        # In a cluster: the cutoff of everyone, when it was read, and when it was last asked for.
+        self._seen, self._seen_at, self._asked_at = "", float("-inf"), float("-inf")
 
     def __repr__(self) -> str:
         return f"RedisStore({self._name})"
@@ -159,6 +160,7 @@ class RedisStore:
         """Connect, and look at how the servers are set up. See `Store.open`."""
         wire = await self._wire()
         servers = await wire.inspect()
+        await self._known(wire)
         found = _text(await wire.run(_SCRIPTS["version"], (self._version,), ("",)))
         if found and (not found.isdigit() or int(found) > _LAYOUT):
             raise BadConfigurationError(
@@ -352,7 +354,7 @@ class RedisStore:
         wire = await self._wire()
         at = await self._announce(wire, revocation)
         if revocation.kind == "everyone":
-            self._seen = (str(at), monotonic())
+            self._seen, self._seen_at = str(at), monotonic()
         await wire.settle(self._settling(None))
         return replace(revocation, at=at)
 
@@ -483,12 +485,20 @@ class RedisStore:
         # The key by which a script sees the cutoff of everyone, or that cutoff.
         if wire.whole:
             return (self._everyone,), ""
-        if monotonic() - self._seen[1] > age:
-            self._seen = (await self._read_everyone(wire), monotonic())
-        return (), self._seen[0]
+        return (), await self._read_everyone(wire, age)
 
-    async def _read_everyone(self, wire: Wire) -> str:
-        return _text(await wire.run(_SCRIPTS["everyone"], (self._everyone,), ()))
+    async def _read_everyone(self, wire: Wire, age: float = 0) -> str:
+        now = monotonic()
+        if now - self._asked_at > age or now - self._seen_at > _STALE:
+            self._asked_at = now
+            try:
+                self._seen = _text(await wire.run(_SCRIPTS["everyone"], (self._everyone,), ()))
+                self._seen_at = monotonic()
+            except StoreUnavailableError:
+                # While that server is gone nobody moves the cutoff, so the sessions of the others go on for a while.
+                if now - self._seen_at > _STALE:
+                    raise
+        return self._seen
 
     def _row(self, sid: str) -> str:
         return f"{self._prefix}{{{sid[32:]}}}s:{sid}"
