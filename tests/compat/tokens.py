@@ -34,7 +34,7 @@ def forge_access(secret: str = SECRET, **claims: Any) -> str:
     """Signs what another AuthX would have issued a moment ago, with claims replaced."""
     now = int(time.time())
     usual = {"sub": "alice", "type": "access", "fresh": False, "csrf": "", "jti": "0b6e4f0e", "iat": now}
-    return forge(usual | {"exp": now + 60} | claims, secret)
+    return forge(usual | {"exp": now + 3600} | claims, secret)
 
 
 def _encode(part: Mapping[str, Any]) -> bytes:

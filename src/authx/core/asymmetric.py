@@ -37,6 +37,19 @@ _CURVES: Final[dict[str, type[ec.EllipticCurve]]] = {
 }
 
 
+# The orders of the curves' base points (SEC 2, sections 2.4.1, 2.4.2, 2.5.1 and 2.6.1).
+_ORDERS: Final = {
+    "ES256": 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551,
+    "ES256K": 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141,
+    "ES384": 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFC7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973,
+    "ES512": int(
+        "01FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF"
+        "FA51868783BF2F966B7FCC0148F709A5D03BB5C9B8899C47AEBB6FB71E91386409",
+        16,
+    ),
+}
+
+
 class AsymmetricKey:
     """A private or public key with the one algorithm it may be used with.
 
@@ -83,6 +96,15 @@ class AsymmetricKey:
         except (InvalidSignature, ValueError):
             return False
         return True
+
+    def twin(self, signature: bytes) -> bytes | None:
+        """Return the signature (r, n - s) of an ECDSA signature (r, s); whoever sees one can compute the other."""
+        order = _ORDERS.get(self.algorithm)
+        if order is None:
+            return None
+        raw = base64url.decode(signature)
+        half = len(raw) // 2
+        return base64url.encode(raw[:half] + (order - int.from_bytes(raw[half:])).to_bytes(half))
 
     def __repr__(self) -> str:
         return f"AsymmetricKey(algorithm={self.algorithm!r}, kid={self.kid!r}, can_sign={self.can_sign})"

@@ -13,7 +13,7 @@ from authx.core.keys import Key, KeyRing, header_segment
 from authx.core.strict_json import JSONObject, JSONValue, dump_object, load_object
 from authx.exceptions import BadConfigurationError, JWTDecodeError, TokenInvalidSignatureError
 
-__all__ = ["decode", "encode", "read_unverified"]
+__all__ = ["decode", "encode", "read_unverified", "spellings"]
 
 _TYPES: Final = frozenset({"jwt", "at+jwt"})
 # Members that ask the verifier to do something else than check this signature with a key of its own.
@@ -80,6 +80,23 @@ def decode(token: bytes, ring: KeyRing) -> JSONObject:
     raise TokenInvalidSignatureError("Signature verification failed")
 
 
+def spellings(token: bytes, ring: KeyRing) -> list[bytes]:
+    """List the texts that are as good as a verified token's: itself, and with ECDSA its twin.
+
+    Args:
+        token: The compact token; its signature is good.
+        ring: The keys that may have signed it.
+
+    Returns:
+        One text or two; a list of revoked texts has to be asked about each.
+    """
+    signing_input, _, signature = token.rpartition(b".")
+    keys = ring.by_header.get(signing_input.partition(b".")[0], ring.verifiers)
+    signers = (key for key in keys if key.algorithm.startswith("ES") and key.verify(signing_input, signature))
+    twins = [key.twin(signature) for key in signers]
+    return [token, *(signing_input + b"." + twin for twin in twins if twin is not None)]
+
+
 def read_unverified(token: bytes) -> JSONObject:
     """Read the claims of a token without asking who signed it.
 
@@ -139,6 +156,8 @@ def _problem_of(header: Mapping[str, JSONValue]) -> str | None:
     typ = header.get("typ", "JWT")
     if not isinstance(typ, str) or typ.lower().removeprefix("application/") not in _TYPES:
         return "the header's typ is neither JWT nor at+jwt"
+    if not isinstance(header.get("cty", ""), str):
+        return "the header's cty is not a text"
     if "kid" in header:
         kid = header["kid"]
         if not isinstance(kid, str) or _KID.fullmatch(kid) is None:

@@ -60,6 +60,10 @@ class Key(Protocol):
         """Tell whether an encoded signature is this key's, over exactly these bytes."""
         ...
 
+    def twin(self, signature: bytes) -> bytes | None:
+        """Return the other encoded signature that is as good for the same bytes, if the algorithm has one."""
+        ...
+
 
 def header_segment(algorithm: str, kid: str | None, extra: _Headers | None = None) -> bytes:
     """Encode a JOSE header.
@@ -113,6 +117,10 @@ class SecretKey:
     def verify(self, signing_input: bytes, signature: bytes) -> bool:
         """Tell whether an encoded MAC is this key's; the encoded texts are compared, in constant time."""
         return compare_digest(self.sign(signing_input), signature)
+
+    def twin(self, signature: bytes) -> bytes | None:  # noqa: ARG002
+        """Return nothing: a MAC is unique."""
+        return None
 
     def __repr__(self) -> str:
         return f"SecretKey(algorithm={self.algorithm!r}, kid={self.kid!r})"

@@ -14,7 +14,7 @@ from starlette.types import Scope
 from starlette.websockets import WebSocket, WebSocketState
 
 from authx.config import AuthXConfig
-from authx.core import checks
+from authx.core import checks, codec
 from authx.core.csrf import same_value
 from authx.core.strict_json import JSONObject
 from authx.exceptions import (
@@ -301,9 +301,25 @@ class Gate:
             raise checks.wrong_type(requirement.kind)
         if self._engine is not None and verified.kind == "access":
             await self._engine.admit(verified.claims)
-        if self.blocklist is not None and await self.blocklist(token.decode("ascii")):
+        if self.blocklist is not None and await self.is_blocked(token):
             raise RevokedTokenError("Token has been revoked")
         return verified
+
+    async def is_blocked(self, token: bytes) -> bool:
+        """Ask the application whether a verified token is revoked, in every spelling that it has.
+
+        Args:
+            token: The compact token; its signature is good.
+
+        Returns:
+            Its answer; False where there is nobody to ask.
+        """
+        if self.blocklist is None:
+            return False
+        for text in codec.spellings(token, self.wiring.verifier.ring):
+            if await self.blocklist(text.decode("ascii")):
+                return True
+        return False
 
     @staticmethod
     def _check_csrf(claims: JSONObject, found: Found) -> None:

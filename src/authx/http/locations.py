@@ -135,6 +135,8 @@ class HeaderLocation(_InHead):
             return None
         if b" " in token or b"\t" in token or b"," in token:
             token = token.strip(b" ")
+            if not token:
+                return None
         if b" " in token or b"\t" in token or b"," in token:
             raise InvalidRequestError(f"the {self._label} header holds more than one token")
         return Found(token, "headers")

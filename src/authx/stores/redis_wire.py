@@ -420,6 +420,9 @@ class _Cluster(Wire):
             await lanes.close()
         if self._ours:
             await self._client.aclose()
+            # It keeps its connections where it was about to look for the servers again.
+            for nodes in ("nodes_cache", "startup_nodes"):
+                await self._client.nodes_manager.aclose(nodes)
 
 
 def _lanes_to(node: ClusterNode, size: int) -> Lanes:
