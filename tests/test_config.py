@@ -937,6 +937,26 @@ class TestCopies:
         AuthX(config=config)
         assert config == AuthXConfig(JWT_SECRET_KEY=SECRET)
 
+    def test_an_assigned_value_equals_one_that_was_given(self):
+        config = AuthXConfig(JWT_SECRET_KEY=SECRET)
+        config.JWT_ENCODE_ISSUER = "us"
+        assert config == AuthXConfig(JWT_SECRET_KEY=SECRET, JWT_ENCODE_ISSUER="us")
+
+    @pytest.mark.parametrize(
+        ("field", "value"), [("JWT_CSRF_METHODS", "POST"), ("JWT_CSRF_METHODS", ["post"]), ("JWT_REALM", '"')]
+    )
+    def test_a_change_made_while_copying_is_looked_at_like_any_other(self, field, value):
+        with pytest.raises(BadConfigurationError, match=field):
+            AuthX(config=AuthXConfig(JWT_SECRET_KEY=SECRET).model_copy(update={field: value}))
+
+    def test_a_value_assigned_to_a_copy_is_looked_at_also_when_the_original_was_used_since(self, duplicate):
+        config = AuthXConfig(JWT_SECRET_KEY=SECRET)
+        copied = duplicate(config)
+        copied.JWT_CSRF_METHODS = "POST"
+        AuthX(config=config).create_access_token("alice")
+        with pytest.raises(BadConfigurationError, match="JWT_CSRF_METHODS"):
+            AuthX(config=copied)
+
     def test_changes_can_be_made_while_copying(self):
         config = AuthXConfig(JWT_SECRET_KEY=SECRET)
         AuthX(config=config)
