@@ -1,7 +1,7 @@
 """Every setting: its type, its default, what it governs, and which combinations cannot work."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated, Any, Final, Literal, Self
 from weakref import WeakMethod
@@ -102,6 +102,15 @@ class _Watchers:
 
     def __reduce__(self) -> tuple[type["_Watchers"], tuple[()]]:
         return _Watchers, ()
+
+
+class _Assigned(set[str]):
+    """The names of fields that were assigned and not looked at yet; they make no two settings different."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Assigned)
+
+    __hash__ = None
 
 
 class AuthXConfig(BaseSettings):
@@ -334,6 +343,8 @@ class AuthXConfig(BaseSettings):
                 )
             elif name.startswith("__Secure-") and self.JWT_COOKIE_SECURE is not True:
                 yield f"{name}: a __Secure- cookie needs JWT_COOKIE_SECURE=True"
+        if self.JWT_COOKIE_MAX_AGE is not None and self.JWT_COOKIE_MAX_AGE < 0:
+            yield "JWT_COOKIE_MAX_AGE is negative; it is a number of seconds, and None follows JWT_SESSION_COOKIE"
         if self.JWT_COOKIE_DOMAIN is not None and not re.fullmatch(r"\.?[A-Za-z0-9.-]+", self.JWT_COOKIE_DOMAIN):
             yield "JWT_COOKIE_DOMAIN must be a host name without scheme, port or path"
 
@@ -419,7 +430,20 @@ class AuthXConfig(BaseSettings):
             self._watchers.notify()
 
     _watchers: _Watchers = PrivateAttr(default_factory=_Watchers)
-    _assigned: set[str] = PrivateAttr(default_factory=set)
+    _assigned: _Assigned = PrivateAttr(default_factory=_Assigned)
+
+    def __copy__(self) -> Self:
+        copied = super().__copy__()
+        # A copy is watched by nobody yet, and has its own assignments to account for.
+        copied._watchers, copied._assigned = _Watchers(), _Assigned(self._assigned)
+        return copied
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Copy the settings; what is changed on the way is looked at like any assignment."""
+        copied = super().model_copy(deep=deep)
+        for name, value in (update or {}).items():
+            setattr(copied, name, value)
+        return copied
 
     def watch(self, notify: Callable[[], None]) -> None:
         """Ask to be told when a field is assigned.

@@ -55,11 +55,13 @@ class Evidence:
         source: The instance that raised it: its messages and settings make the answer.
         required: The type of token that was required.
         refresh_cookie: Whether a refresh cookie came along with the request.
+        ends_cookies: Whether the answer may end the browser's cookies: only answers of refresh may.
     """
 
     source: object
     required: Literal["access", "refresh"] = "access"
     refresh_cookie: bool = False
+    ends_cookies: bool = True
 
 
 class AuthXException(Exception):  # noqa: N818 - the name is AuthX's

@@ -22,6 +22,8 @@ __all__ = ["Issued", "Issuer", "SessionIds", "TokenRequest"]
 RESERVED: Final = frozenset({"sub", "fresh", "exp", "type", "iss", "aud", "csrf", "scopes", "nbf", "sid", "gen", "cnf"})
 # The earliest moment that a bare number can mean: 2001-09-09. Anything smaller was meant as a duration.
 _EARLIEST: Final = 1_000_000_000
+# The last second that a datetime can hold, and that the verifier reads: 9999-12-31T23:59:59Z.
+_LATEST: Final = 253_402_300_799
 
 
 class Issued(NamedTuple):
@@ -210,7 +212,10 @@ class Issuer:
             raise ValueError(
                 f"expiry={expiry!r} is a moment in 1970-2001, not a duration; pass timedelta(seconds={expiry!r})"
             )
-        return ceil(to_seconds(expiry, now))
+        moment = to_seconds(expiry, now)
+        if not 0 <= moment <= _LATEST:
+            raise ValueError("expiry= is no moment between 1970 and 9999, so no verifier could read it")
+        return ceil(moment)
 
     def _complete(self, claims: JSONObject, request: TokenRequest) -> Issued:
         audience = self.audience if request.audience is None else request.audience

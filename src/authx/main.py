@@ -30,7 +30,7 @@ from authx.issuer import TokenRequest
 from authx.ratelimit import LimitedGuard, RateLimiter
 from authx.schema import RequestToken, TokenPayload, TokenResponse
 from authx.token import to_bytes
-from authx.types import RateLimitKeyFunc, StringOrSequence, T, TokenLocation, TokenType
+from authx.types import NotInjectable, RateLimitKeyFunc, StringOrSequence, T, TokenLocation, TokenType
 
 if TYPE_CHECKING:
     from authx.http.routes import Authenticate
@@ -373,7 +373,7 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
             if self._gate.engine is not None and verified.kind == "access":
                 self._gate.engine.admit_if_loaded(verified.claims)
         except AuthXException as error:
-            self._gate.blame(error, None, token.type)
+            self._gate.blame(error, None, token.type, ends_cookies=False)
             raise
         return verified.payload()
 
@@ -385,7 +385,7 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
         verify_type: bool = True,
         verify_fresh: bool = False,
         verify_csrf: bool | None = None,
-        locations: Sequence[TokenLocation] | None = None,
+        locations: Sequence[TokenLocation] | NotInjectable | None = None,
     ) -> Guard:
         """Make a dependency that lets a request pass with a good token and gives its payload.
 
@@ -421,7 +421,7 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
         verify_type: bool = True,
         verify_fresh: bool = False,
         verify_csrf: bool | None = None,
-        locations: Sequence[TokenLocation] | None = None,
+        locations: Sequence[TokenLocation] | NotInjectable | None = None,
     ) -> Guard:
         """Make a dependency that also asks for scopes; see `token_required`.
 
@@ -741,7 +741,9 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
     def _respond(self, scope: Scope, error: AuthXException) -> Response:
         config = self.config
         evidence = error.evidence
-        ends = error.clears_cookies and evidence is not None and evidence.required == "refresh"
+        ends = (
+            error.clears_cookies and evidence is not None and evidence.required == "refresh" and evidence.ends_cookies
+        )
         uses_cookies = self._gate.wiring.uses_cookies
         return respond(
             error,

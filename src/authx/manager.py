@@ -42,7 +42,7 @@ from authx.policy import (
     default_subject_from_payload,
 )
 from authx.schema import RequestToken, TokenPayload, TokenResponse
-from authx.types import StringOrSequence, TokenLocation, TokenType
+from authx.types import NotInjectable, StringOrSequence, TokenLocation, TokenType
 
 __all__ = ["AuthManager", "LoginGuard"]
 
@@ -345,7 +345,7 @@ class AuthManager(ErrorAnswers):
         verify_type: bool = True,
         verify_fresh: bool = False,
         verify_csrf: bool | None = None,
-        locations: Sequence[TokenLocation] | None = None,
+        locations: Sequence[TokenLocation] | NotInjectable | None = None,
     ) -> LoginGuard:
         """Make a dependency that lets a request pass with a good token of one login type.
 

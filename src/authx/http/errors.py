@@ -163,7 +163,7 @@ class ErrorAnswers:
 def _join_running(app: FastAPI) -> None:
     """Take the places in an application that has started already: the outermost layer answers 500 and stays so."""
     layer: Any = app.middleware_stack
-    if not isinstance(layer.app, CredentialsMiddleware):
+    if hasattr(layer, "app") and not isinstance(layer.app, CredentialsMiddleware):
         layer.app = CredentialsMiddleware(layer.app)
     while layer is not None:
         if isinstance(layer, ExceptionMiddleware):

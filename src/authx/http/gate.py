@@ -385,16 +385,19 @@ class Gate:
         now: float = scope.setdefault(f"{self._scope_key}.now", self.clock())
         return now
 
-    def blame(self, error: AuthXException, connection: HTTPConnection | None, kind: TokenType) -> None:
+    def blame(
+        self, error: AuthXException, connection: HTTPConnection | None, kind: TokenType, *, ends_cookies: bool = True
+    ) -> None:
         """Note on an error where it came from, and see to it that it will be answered.
 
         Args:
             error: The error about to be raised.
             connection: The request it concerns, if known.
             kind: The type of token that was required.
+            ends_cookies: Whether it comes from a refresh, whose answer may end the browser's cookies.
         """
         if error.evidence is None:
-            error.evidence = Evidence(self._source, kind, self._has_refresh_cookie(connection))
+            error.evidence = Evidence(self._source, kind, self._has_refresh_cookie(connection), ends_cookies)
         if error.login_type is None and not isinstance(error, MissingTokenError):
             error.login_type = self.login_type
         if connection is not None:

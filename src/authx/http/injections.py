@@ -63,7 +63,7 @@ class TokenFinder:
             found = await self._gate.find(request, self._kind, locations)
             self._gate.limit(found)
         except AuthXException as error:
-            self._gate.blame(error, request, self._kind)
+            self._gate.blame(error, request, self._kind, ends_cookies=False)
             raise
         token = RequestToken(
             token=found.token.decode("latin-1"), csrf=found.csrf, type=self._kind, location=found.location

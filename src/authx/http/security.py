@@ -137,7 +137,9 @@ def make_guard(gate: Gate, requirement: Requirement) -> Guard:
 
 def schemes_of(gate: Gate, requirement: Requirement) -> list[Scheme]:
     """List the OpenAPI schemes of a requirement, as its configuration is at this moment."""
-    names = requirement.locations or location_names(gate.config, requirement.kind)
+    names = requirement.locations
+    if names is None:
+        names = tuple(location_names(gate.config, requirement.kind))
     return [_scheme(gate.config, requirement.kind, name) for name in _SHOWN_ORDER if name in names]
 
 

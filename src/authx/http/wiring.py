@@ -105,7 +105,7 @@ def wire(config: AuthXConfig, login_type: str | None, ids: SessionIds) -> Wiring
         verifier=Verifier(
             ring,
             leeway=config.JWT_DECODE_LEEWAY or 0,
-            issuer=config.JWT_DECODE_ISSUER,
+            issuer=config.JWT_DECODE_ISSUER or None,
             audience=_names(config.JWT_DECODE_AUDIENCE),
             identity_claim=config.JWT_IDENTITY_CLAIM,
             may_lack_exp=[kind for kind, lifetime in lifetimes.items() if lifetime is None],

@@ -494,9 +494,13 @@ def _problem_of(url: str, *, cluster: bool, tls: bool) -> str | None:
     if cluster and (path not in {"", "0"} or options.get("db", ["0"]) != ["0"]):
         return "names a database; a cluster has only number 0"
     known = _OPTIONS | _TLS_OPTIONS if tls else _OPTIONS
-    for name in options:
+    for name, values in options.items():
         if name not in known:
             return f"has the option {name[:40]!r}; known are {', '.join(sorted(known))}"
+        if len(values) > 1:
+            return f"has the option {name} twice"
+    if options.get("ssl_cert_reqs", ["required"])[0] not in {"none", "optional", "required"}:
+        return "has an ssl_cert_reqs that is none of none, optional, required"
     if not options.get("max_connections", ["1"])[0].isdigit() or options.get("max_connections") == ["0"]:
         return "has a max_connections that is no positive number"
     return None
@@ -554,8 +558,15 @@ def translated(error: Exception, where: str) -> AuthXException | UnreadableRowEr
         return BadConfigurationError(f"what answers at {where} does not speak Redis's protocol")
     if isinstance(error, errors.ResponseError) and not isinstance(error, _PASSING_ERRORS):
         return _refusal(str(error), where)
-    reason = "no answer in time" if isinstance(error, TimeoutError | errors.TimeoutError) else type(error).__name__
-    return StoreUnavailableError(f"the Redis server {where} is not available ({reason})")
+    return StoreUnavailableError(f"the Redis server {where} is not available ({_reason(error)})")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, TimeoutError | errors.TimeoutError):
+        return "no answer in time"
+    # What the operating system or TLS said, where it was one of them: nothing that was sent is in it.
+    origin = error.__context__
+    return origin.strerror if isinstance(origin, OSError) and origin.strerror else type(error).__name__
 
 
 _PASSING_ERRORS: Final = (
