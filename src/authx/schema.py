@@ -224,7 +224,7 @@ class PayloadTemplate:
         claims: Claims that passed `authx.core.checks.shape`.
     """
 
-    __slots__ = ("_extra", "_fields", "_names")
+    __slots__ = ("_extra", "_fields", "_is_flat", "_names")
 
     def __init__(self, claims: JSONObject) -> None:
         fields: dict[str, Any] = {**_DEFAULTS, **claims}
@@ -236,6 +236,7 @@ class PayloadTemplate:
             fields["exp"] = datetime.fromtimestamp(exp, UTC)
         self._fields = fields
         self._names = set(claims)
+        self._is_flat = self._extra is None and fields["scopes"] is None and fields["aud"].__class__ is not list
 
     def make(self) -> TokenPayload:
         """Make a payload, equal to the one that validation would make.
@@ -254,14 +255,15 @@ class PayloadTemplate:
         return self._fill(self._fields, self._names)
 
     def _fill(self, fields: dict[str, Any], names: set[str]) -> TokenPayload:
-        if (scopes := fields["scopes"]) is not None:
-            fields["scopes"] = scopes.copy()
-        if (audience := fields["aud"]).__class__ is list:
-            fields["aud"] = audience.copy()
+        extra: dict[str, Any] = {}
+        if not self._is_flat:
+            fields["scopes"] = deepcopy(fields["scopes"])
+            fields["aud"] = deepcopy(fields["aud"])
+            extra = deepcopy(self._extra or extra)
         payload = _new(TokenPayload)
         _set(payload, "__dict__", fields)
         _set(payload, "__pydantic_fields_set__", names)
-        _set(payload, "__pydantic_extra__", {} if self._extra is None else deepcopy(self._extra))
+        _set(payload, "__pydantic_extra__", extra)
         _set(payload, "__pydantic_private__", None)
         return payload
 

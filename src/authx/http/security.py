@@ -21,6 +21,7 @@ from authx.http.requirement import Requirement
 from authx.http.wiring import location_names
 from authx.schema import TokenPayload
 from authx.types import TokenLocation, TokenType
+from authx.verifier import Verified
 
 __all__ = ["Guard", "Scheme", "make_guard", "scheme_nodes", "schemes_of"]
 
@@ -54,11 +55,14 @@ class Guard:
             AuthXException: The requirement is not met.
         """
         verified = self.gate.recall(request.scope, self.requirement)
-        if verified is None:
-            verified = await self.gate.admit(request, self.requirement)
-            if self.gate.engine is not None and verified.kind == "refresh":
-                await self.gate.decide(request, verified)
-        return verified.payload()
+        return (verified or await self._admit(request)).payload()
+
+    async def _admit(self, request: HTTPConnection) -> Verified:
+        gate = self.gate
+        verified = await gate.admit(request, self.requirement)
+        if gate.engine is not None and verified.kind == "refresh":
+            await gate.decide(request, verified)
+        return verified
 
     def error_statuses(self, method: str) -> dict[int, str]:
         """See `authx.http.openapi.Describable`."""
@@ -103,7 +107,8 @@ class _SchemesGuard(_SchemeGuard):
 
     async def __call__(self, request: HTTPConnection, **_: None) -> TokenPayload:
         """Verify the request's token; see `Guard.__call__`."""
-        return await Guard.__call__(self, request)
+        verified = self.gate.recall(request.scope, self.requirement)
+        return (verified or await self._admit(request)).payload()
 
 
 class _Scheme(SecurityBase):

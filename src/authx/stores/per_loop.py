@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
@@ -15,12 +15,13 @@ _Opened = TypeVar("_Opened")
 _inherited: list[object] = []
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Held(Generic[_Opened]):
     loop: asyncio.AbstractEventLoop
     pid: int
-    opening: "asyncio.Task[_Opened]"
+    opening: "asyncio.Task[_Opened] | None" = None
     opened: _Opened | None = None
+    keeper: AsyncGenerator[None, None] | None = None
 
 
 class PerLoop(Generic[_Opened]):
@@ -28,12 +29,19 @@ class PerLoop(Generic[_Opened]):
 
     Args:
         start: Opens it.
-        abandon: Lets go of it after its event loop has closed, without one.
+        abandon: Lets go of it where its event loop has closed without giving it the time to close.
+        close: Closes it, when the event loop is shut down or `close` is called; by default it is left alone.
     """
 
-    def __init__(self, start: Callable[[], Awaitable[_Opened]], abandon: Callable[[_Opened], None]) -> None:
+    def __init__(
+        self,
+        start: Callable[[], Awaitable[_Opened]],
+        abandon: Callable[[_Opened], None],
+        close: Callable[[_Opened], Awaitable[None]] | None = None,
+    ) -> None:
         self._start = start
         self._abandon = abandon
+        self._close = close
         self._all: dict[asyncio.AbstractEventLoop, _Held[_Opened]] = {}
         self._last: _Held[_Opened] | None = None
 
@@ -57,24 +65,17 @@ class PerLoop(Generic[_Opened]):
         self._forget_the_dead()
         loop = asyncio.get_running_loop()
         held = self._all.get(loop)
-        if held is None:
-            held = _Held(loop=loop, pid=os.getpid(), opening=loop.create_task(self._open()))
-            self._all[loop] = held
+        if held is None or held.opening is None:
+            held = self._all[loop] = _Held(loop=loop, pid=os.getpid())
+            held.opening = loop.create_task(self._open(held))
             held.opening.add_done_callback(partial(self._finish, held))
         # Shielded: the one who began it may be cancelled while others wait for it too.
         opened = await asyncio.shield(held.opening)
         self._last = held
         return opened
 
-    def _finish(self, held: _Held[_Opened], opening: "asyncio.Task[_Opened]") -> None:
-        if not opening.cancelled() and opening.exception() is None:
-            held.opened = opening.result()
-        elif self._all.get(held.loop) is held:
-            # A failure is not remembered: the next one tries again.
-            del self._all[held.loop]
-
     async def pop(self) -> _Opened | None:
-        """Give up what is open on the running event loop, and forget what closed ones had.
+        """Give up what is open on the running event loop.
 
         Returns:
             The resource, which is now the caller's to close; `None` if there is none.
@@ -84,13 +85,42 @@ class PerLoop(Generic[_Opened]):
         held = self._all.pop(asyncio.get_running_loop(), None)
         if held is None:
             return None
-        if held.opened is None:
+        if held.opened is None and held.opening is not None:
             held.opening.cancel()
             await asyncio.wait([held.opening])
-        return held.opened
+        opened, held.opened = held.opened, None
+        if held.keeper is not None:
+            await held.keeper.aclose()
+        return opened
 
-    async def _open(self) -> _Opened:
-        return await self._start()
+    async def close(self) -> None:
+        """Close what is open on the running event loop."""
+        opened = await self.pop()
+        if opened is not None and self._close is not None:
+            await self._close(opened)
+
+    async def _open(self, held: _Held[_Opened]) -> _Opened:
+        opened = held.opened = await self._start()
+        # An event loop that is shut down finishes its asynchronous generators first, so nothing outlives the loop
+        # though nobody called `close`.
+        held.keeper = self._keep(held)
+        await anext(held.keeper)
+        return opened
+
+    async def _keep(self, held: _Held[_Opened]) -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            opened, held.opened = held.opened, None
+            if self._all.get(held.loop) is held:
+                del self._all[held.loop]
+            if opened is not None and self._close is not None:
+                await self._close(opened)
+
+    def _finish(self, held: _Held[_Opened], opening: "asyncio.Task[_Opened]") -> None:
+        # A failure is not remembered: the next one tries again.
+        if (opening.cancelled() or opening.exception() is not None) and self._all.get(held.loop) is held:
+            del self._all[held.loop]
 
     def _forget_the_dead(self) -> None:
         for loop, held in list(self._all.items()):

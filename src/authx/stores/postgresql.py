@@ -116,7 +116,7 @@ class PostgreSQLStore:
             self._advance = self._sql.advance_relaxed
         else:
             raise BadConfigurationError("PostgreSQLStore takes either a URL or a pool")
-        self._opened: PerLoop[_Opened] = PerLoop(self._open, _Opened.abandon)
+        self._opened: PerLoop[_Opened] = PerLoop(self._open, _Opened.abandon, _Opened.close)
         self._closing: set[asyncio.Task[None]] = set()
 
     def __repr__(self) -> str:
@@ -128,9 +128,7 @@ class PostgreSQLStore:
 
     async def close(self) -> None:
         """Let go of every connection. See `Store.close`."""
-        opened = await self._opened.pop()
-        if opened is not None:
-            await opened.close()
+        await self._opened.close()
 
     async def create_schema(self) -> None:
         """Create the tables that are not there yet. See `Store.create_schema`."""

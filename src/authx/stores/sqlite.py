@@ -83,7 +83,7 @@ class SQLiteStore:
         self._path = Path(path)
         self._tables = schema(require_prefix(prefix))
         self._sql = statements(prefix)
-        self._connections = PerLoop(self._connect, Connections.abandon)
+        self._connections = PerLoop(self._connect, Connections.abandon, Connections.close)
         # Tells cursors of this object from those of others, which may be of another file.
         self._name = secrets.token_hex(4)
         self._news = News()
@@ -97,9 +97,7 @@ class SQLiteStore:
 
     async def close(self) -> None:
         """Close the file."""
-        connections = await self._connections.pop()
-        if connections is not None:
-            await connections.close()
+        await self._connections.close()
 
     async def create_schema(self) -> None:
         """Create the tables that are not there yet."""
