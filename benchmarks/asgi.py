@@ -141,6 +141,68 @@ def _routes(app: FastAPI) -> list[APIRoute]:
     return [route for route in app.routes if isinstance(route, APIRoute)]
 
 
+class _Chains:
+    """Requests each of which needs something of the answer before it.
+
+    Args:
+        app: the application.
+        method: HTTP method.
+        path: the route's path, without parameters.
+        follow: makes the next request of an answer.
+    """
+
+    def __init__(self, app: FastAPI, method: str, path: str, follow: Callable[[Answer], Request]) -> None:
+        self._app, self._method, self._path, self._follow = app, method, path, follow
+        self._next: list[Request] = []
+        self._received: list[bytes] = []
+        self._failures = 0
+
+    async def call(self, request: Request) -> Answer:
+        return await call(self._app, self._method, self._path, request)
+
+    async def go_on(self) -> None:
+        """Sends one request of the chain that has waited longest."""
+        self.add(await self.call(self._next.pop(0)))
+
+    def add(self, answer: Answer) -> None:
+        """Keeps what follows an answer."""
+        self._next.append(self._follow(answer))
+
+    async def _send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._failures += message["status"] != 200
+        else:
+            body = message["body"]
+            assert isinstance(body, bytes)
+            self._received.append(body)
+
+    async def chunk(self, calls: int) -> int:
+        """Nanoseconds of that many requests; a chain's next request is never sent right after its last one."""
+        took = 0
+        while calls:
+            some = min(calls, len(self._next))
+            took += await self._each_once(some)
+            calls -= some
+        return took
+
+    async def _each_once(self, calls: int) -> int:
+        self._failures = 0
+        self._received.clear()
+        ready = [(_scope(self._method, self._path, request), _receiver(request.body)) for request in self._next[:calls]]
+        ready.reverse()
+        take, app, send, clock = ready.pop, self._app, self._send, time.perf_counter_ns
+        started = clock()
+        for _ in range(calls):
+            await app(*take(), send)
+        took = clock() - started
+        if self._failures or len(self._received) != calls:
+            raise CaseError(f"{self._path}: {self._failures} of {calls} answers were not 200")
+        del self._next[:calls]
+        for body in self._received:
+            self.add(Answer(200, body=body))
+        return took
+
+
 async def thread_hops(work: Callable[[], Awaitable[object]]) -> int:
     """How often the event loop hands work to a thread while it does this."""
     original = anyio.to_thread.run_sync
@@ -226,3 +288,51 @@ def http_case(
         return took
 
     return Case(name, subject, title, check, chunk, baseline, rival)
+
+
+def chained_case(
+    name: str,
+    subject: str,
+    title: str,
+    app: FastAPI,
+    method: str,
+    path: str,
+    *,
+    begin: Callable[[], Awaitable[Sequence[Request]]],
+    follow: Callable[[Answer], Request],
+    accept: Callable[[Answer], bool],
+    refuse: Request | None = None,
+    baseline: str | None = None,
+    rival: str | None = None,
+) -> Case:
+    """Times requests each of which can be sent once, and whose answer holds what the next one needs.
+
+    Args:
+        name: unique among the cases of one process.
+        subject: whose protection it is.
+        title: what it does.
+        app: the application.
+        method: HTTP method.
+        path: the route's path, without parameters.
+        begin: makes the first request of each chain; a chain's next request is not timed at once after it.
+        follow: makes the next request of an answer.
+        accept: whether an answer is right; asked for the first of every chain.
+        refuse: a request that must be answered with an error between 400 and 499.
+        baseline: case of the same process whose time is subtracted or divided by.
+        rival: case of the other process to compare with.
+    """
+    chains = _Chains(app, method, path, follow)
+
+    async def check() -> Facts:
+        for request in await begin():
+            answer = await chains.call(request)
+            if not accept(answer):
+                raise CaseError(f"{subject}, {name}: unexpected answer {answer.status} {answer.body[:200]!r}")
+            chains.add(answer)
+        if refuse is not None:
+            answer = await chains.call(refuse)
+            if not LIMIT_OF_ERRORS <= answer.status < 500:
+                raise CaseError(f"{subject}, {name}: a forged request was answered {answer.status}")
+        return {"nodes": dependency_nodes(app, path), "threads": await thread_hops(chains.go_on)}
+
+    return Case(name, subject, title, check, chains.chunk, baseline, rival)

@@ -12,8 +12,8 @@ from types import TracebackType
 from typing import Self
 
 ROOT = Path(__file__).resolve().parent.parent
-# The names of the two environments.
-OURS, PEERS = "authx", "peers"
+# The names of the environments.
+OURS, PEERS, DJANGO = "authx", "peers", "django"
 
 
 def clean_environment() -> dict[str, str]:

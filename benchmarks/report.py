@@ -14,6 +14,10 @@ SHOWN = (
     "fastapi-users",
     "PyJWT",
     "joserfc",
+    "djangorestframework-simplejwt",
+    "Django",
+    "asyncpg",
+    "redis",
     "fastapi",
     "starlette",
     "pydantic",
@@ -108,6 +112,24 @@ def http_table(part: Part) -> Iterator[str]:
         )
     head = ("who", "route", "min µs", "median µs", "added µs", "x bare", "AuthX adds x", "nodes", "hops")
     yield from _table(head, rows)
+
+
+def stores_table(part: Part) -> Iterator[str]:
+    """Microseconds per call, the rate, and the share of the bare driver, of one request alone, or of few sessions."""
+    rows = []
+    for one in part.series:
+        base = part.baseline(one)
+        rows.append(
+            (
+                _who(part, one),
+                one.case.title,
+                f"{one.minimum:.1f}",
+                f"{one.median:.1f}",
+                f"{1_000_000 / one.median:,.0f}",
+                f"{one.over(base):.2f}" if base else "",
+            )
+        )
+    yield from _table(("who", "what", "min µs", "median µs", "per second", "x its base"), rows)
 
 
 def _operation(one: Series) -> str:

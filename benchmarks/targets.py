@@ -1,9 +1,9 @@
 """What the library promises, and what was measured of it. Information: nothing fails here."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from benchmarks.coordinator import OURS, PEERS, Part, Series
+from benchmarks.coordinator import DJANGO, OURS, PEERS, Part, Series
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,3 +161,69 @@ def imports(series: list[Series]) -> Iterator[Target]:
         # A minimum by definition: everything that disturbs an import makes it longer.
         over = (one.minimum - base.minimum) / 1000
         yield Target(f"{one.case.title}: at most 60 ms over import fastapi", 60, over, over, "ms")
+
+
+def stores(part: Part) -> Iterator[Target]:
+    """Promises about sessions on a store."""
+    for one in part.series:
+        kind, _, tag = one.case.name.removeprefix("advance ").partition(" ")
+        if one.case.name.startswith("advance ") and tag == "authx":
+            yield from _ratio(
+                part,
+                f"{one.case.title}: at least 0.8 of the rate of its bare driver",
+                0.8,
+                one.case.name,
+                (f"advance {kind} bare", OURS),
+                at_least=True,
+            )
+    yield from _ratio(
+        part,
+        "rotating refresh on SQLite: at most 0.6 x AuthX's refresh, which keeps no state",
+        0.6,
+        "refresh sqlite authx",
+        ("refresh AuthX", PEERS),
+    )
+    for one in part.series:
+        if one.environment == DJANGO:
+            yield from _ratio(
+                part,
+                f"rotating refresh on SQLite: at least 10 times the rate of simplejwt's ({one.case.title})",
+                10,
+                "refresh sqlite authx",
+                (one.case.name, DJANGO),
+                at_least=True,
+            )
+    yield from _revocations(part)
+    yield from _stampedes(part)
+
+
+def _revocations(part: Part) -> Iterator[Target]:
+    one = part.find("access revocations", OURS)
+    if one is None:
+        return
+    added, lowest = _added(part, one)
+    yield Target(
+        "revocation check, 100,000 live revocations: adds at most 2 µs to an access check", 2, added, lowest, "µs"
+    )
+    size = one.case.facts["bytes"]
+    yield Target("memory of a live revocation: at most 200 bytes", 200, size, size, "bytes")
+
+
+def _stampedes(part: Part) -> Iterator[Target]:
+    for one in part.series:
+        if one.case.name.startswith("stampede "):
+            # What a refresh by itself asks is the unit.
+            asked = one.case.facts["stampede"] / one.case.facts["requests"] / one.case.facts["alone"]
+            yield Target(f"{one.case.title}: at most 3 x the store's work for one", 3, asked, asked, "x")
+
+
+def growth(series: Sequence[Series]) -> Iterator[Target]:
+    """The promise about many sessions."""
+    for few, many in zip(series[::2], series[1::2], strict=True):
+        yield Target(
+            f"{many.case.title}: at most 1.6 x that among few",
+            1.6,
+            many.over(few),
+            many.minimum / few.minimum,
+            "x",
+        )

@@ -10,14 +10,14 @@ from typing import Any, Final, NamedTuple
 
 from authx.core import checks, codec
 from authx.core.csrf import access_value
-from authx.core.ids import is_session_id_of, refresh_jti, session_id, uuid4
+from authx.core.ids import is_session_id_of, refresh_jti, session_created_at, session_id, uuid4
 from authx.core.keys import Key
 from authx.core.strict_json import JSONObject
 from authx.exceptions import BadConfigurationError
 from authx.token import to_seconds
 from authx.types import StringOrSequence, TokenType
 
-__all__ = ["Issued", "Issuer", "SessionIds", "TokenRequest"]
+__all__ = ["Issued", "Issuer", "SessionIds", "TokenRequest", "scope_list"]
 
 RESERVED: Final = frozenset({"sub", "fresh", "exp", "type", "iss", "aud", "csrf", "scopes", "nbf", "sid", "gen", "cnf"})
 # The earliest moment that a bare number can mean: 2001-09-09. Anything smaller was meant as a duration.
@@ -114,6 +114,7 @@ class Issuer:
         identity_claim: The claim that holds the subject beside `sub`.
         login_type: `login_type`, if the instance has one.
         ids: Makes session ids.
+        max_age: How long a session lasts at most; `None` for no bound.
     """
 
     signer: Key | None
@@ -126,6 +127,7 @@ class Issuer:
     identity_claim: str
     login_type: str | None
     ids: SessionIds
+    max_age: timedelta | None = None
 
     def access_token(self, request: TokenRequest, now: float) -> Issued:
         """Sign an access token.
@@ -197,11 +199,18 @@ class Issuer:
         if self.not_before:
             claims["nbf"] = issued
         expires = self._expires(kind, request.expiry, now)
-        if request.latest is not None:
-            expires = request.latest if expires is None else min(expires, request.latest)
+        for latest in (request.latest, self._last_second(sid, expires)):
+            if latest is not None:
+                expires = latest if expires is None else min(expires, latest)
         if expires is not None:
             claims["exp"] = expires
         return claims
+
+    def _last_second(self, sid: str, expires: int | None) -> int | None:
+        """Compute the end of a session's absolute age; tokens without an end stay without, the age ends them."""
+        if self.max_age is None or expires is None:
+            return None
+        return int(session_created_at(sid) / 1000 + self.max_age.total_seconds())
 
     def _expires(self, kind: TokenType, expiry: datetime | timedelta | float | None, now: float) -> int | None:
         if expiry is None:
@@ -224,7 +233,7 @@ class Issuer:
         if self.issuer:
             claims["iss"] = self.issuer
         if request.scopes is not None:
-            claims["scopes"] = _scope_list(request.scopes)
+            claims["scopes"] = scope_list(request.scopes)
         if self.identity_claim != "sub":
             claims[self.identity_claim] = claims["sub"]
         if request.data:
@@ -280,7 +289,18 @@ class Issuer:
         return uid
 
 
-def _scope_list(scopes: object) -> list[Any]:
+def scope_list(scopes: object) -> list[Any]:
+    """Take an application's scopes.
+
+    Args:
+        scopes: A list of texts.
+
+    Returns:
+        A list of its own.
+
+    Raises:
+        ValueError: It is something else.
+    """
     if isinstance(scopes, str) or not isinstance(scopes, Sequence) or not all(isinstance(s, str) for s in scopes):
         raise ValueError("scopes must be a list of texts, for example ['posts:read']")
     return list(scopes)

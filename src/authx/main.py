@@ -370,7 +370,7 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
                 checks.fresh(verified.claims)
             if verify_csrf:
                 token.check_csrf(verified.claims.get("csrf"))
-            if self._gate.engine is not None and verified.kind == "access":
+            if self._gate.engine is not None and verified.kind != "refresh":
                 self._gate.engine.admit_if_loaded(verified.claims)
         except AuthXException as error:
             self._gate.blame(error, None, token.type, ends_cookies=False)

@@ -22,9 +22,9 @@ pre {{ overflow-x: auto; padding: 1rem; border: 1px solid; border-radius: .25rem
 <body>
 <main>
 <h1>authx demo</h1>
-<p>Log in as <code>test</code> with the password <code>test</code>. Login answers with an access token and a refresh
-token, and sets both as cookies; a route takes whichever comes along. Logout ends the session with all its tokens.
-Nothing is stored: when the demo stops, everybody is logged out.</p>
+<p>Log in as <code>test</code> with the password <code>test</code>, or as <code>alice</code> with <code>alice</code>.
+Login answers with an access token and a refresh token, and sets both as cookies; a route takes whichever comes along.
+Each refresh exchanges the refresh token as well. Logout ends the session with all its tokens, in all processes.</p>
 <p><a href="docs">Try the routes in the browser</a> or from a shell:</p>
 <pre tabindex="0">{lines}</pre>
 </main>

@@ -1,26 +1,45 @@
-"""The server under the demo."""
+"""The server under the demo: one process, or several that share a socket."""
 
+import multiprocessing
+import signal
 import socket
-from typing import Final
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from types import FrameType
+from typing import Final, NoReturn
 
 import uvicorn
 from starlette.types import ASGIApp
 
-__all__ = ["serve"]
+__all__ = ["WorkerEndedError", "serve", "serve_by_workers"]
 
 _SECONDS_TO_FINISH: Final = 3
+_SECONDS_TO_END: Final = 2 * _SECONDS_TO_FINISH
+
+
+class WorkerEndedError(Exception):
+    """A worker ended by itself."""
+
+
+class _TerminatedError(BaseException):
+    """SIGTERM came."""
 
 
 class _Server(uvicorn.Server):
     """A server that says when it can be used, and stopped."""
 
-    def __init__(self, app: ASGIApp, greeting: str) -> None:
+    def __init__(self, app: ASGIApp, on_start: Callable[[], None]) -> None:
         super().__init__(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_SECONDS_TO_FINISH))
-        self._greeting = greeting
+        self._on_start = on_start
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        print(self._greeting, flush=True)
+        if self.started:
+            self._on_start()
 
 
 def serve(app: ASGIApp, listener: socket.socket, greeting: str) -> None:
@@ -34,4 +53,105 @@ def serve(app: ASGIApp, listener: socket.socket, greeting: str) -> None:
     Raises:
         KeyboardInterrupt: It was stopped with Ctrl-C, and everything is in order.
     """
-    _Server(app, greeting).run(sockets=[listener])
+    _Server(app, lambda: print(greeting, flush=True)).run(sockets=[listener])
+
+
+def serve_by_workers(make_app: Callable[[], ASGIApp], listener: socket.socket, greeting: str, workers: int) -> None:
+    """Serve an application by several processes until this one is told to stop; none outlives it.
+
+    Args:
+        make_app: Makes the application, in each process; can be pickled.
+        listener: Where all of them listen.
+        greeting: What to print once all of them serve.
+        workers: How many.
+
+    Raises:
+        KeyboardInterrupt: It was stopped with Ctrl-C, and everything is in order.
+        WorkerEndedError: One of them ended by itself; the others have been stopped.
+    """
+    crew: list[SpawnProcess] = []
+    former = signal.signal(signal.SIGTERM, _terminate)
+    terminated = False
+    try:
+        _start(crew, make_app, listener, workers)
+        print(greeting, flush=True)
+        ended = wait([worker.sentinel for worker in crew])
+        # Ctrl-C reaches the workers too; one that obeyed it may be noticed before this process has heard of it.
+        if any(_exit_code(worker) for worker in crew if worker.sentinel in ended):
+            raise WorkerEndedError
+    except _TerminatedError:
+        terminated = True
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        _stop(crew)
+        signal.signal(signal.SIGTERM, former)
+    if terminated:
+        signal.raise_signal(signal.SIGTERM)
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - as signal handlers are called
+    raise _TerminatedError
+
+
+def _start(crew: list[SpawnProcess], make_app: Callable[[], ASGIApp], listener: socket.socket, workers: int) -> None:
+    context = multiprocessing.get_context("spawn")
+    told: list[Connection] = []
+    # Inherited: a worker that is not ready yet leaves Ctrl-C to this process.
+    with _ignoring_interrupts():
+        for _ in range(workers):
+            ours, theirs = context.Pipe(duplex=False)
+            worker = context.Process(target=_work, args=(make_app, listener, theirs), daemon=True)
+            worker.start()
+            theirs.close()
+            crew.append(worker)
+            told.append(ours)
+    for ours in told:
+        with ours:
+            try:
+                ours.recv()
+            except EOFError:
+                raise WorkerEndedError from None
+
+
+@contextmanager
+def _ignoring_interrupts() -> Iterator[None]:
+    former = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, former)
+
+
+def _exit_code(worker: SpawnProcess) -> int | None:
+    # Its end shows a moment before its exit code does.
+    worker.join(_SECONDS_TO_END)
+    return worker.exitcode
+
+
+def _stop(crew: list[SpawnProcess]) -> None:
+    for worker in crew:
+        worker.terminate()
+    for worker in crew:
+        worker.join(_SECONDS_TO_END)
+        if worker.is_alive():
+            worker.kill()
+            worker.join()
+
+
+def _work(make_app: Callable[[], ASGIApp], listener: socket.socket, ready: Connection) -> None:
+    def tell() -> None:
+        ready.send("ready")
+        ready.close()
+
+    server = _Server(make_app(), tell)
+
+    def follow_parent() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+        server.should_exit = True
+
+    threading.Thread(target=follow_parent, daemon=True).start()
+    server.run(sockets=[listener])
+    if not server.started:
+        sys.exit(1)

@@ -44,6 +44,7 @@ def build_engine(
         grace=_milliseconds(config.JWT_REFRESH_GRACE_PERIOD),
         max_age=None if config.JWT_SESSION_MAX_AGE is None else _milliseconds(config.JWT_SESSION_MAX_AGE),
         window=_milliseconds(window),
+        leeway=(config.JWT_DECODE_LEEWAY or 0) * 1000,
     )
     origin = (store, config.JWT_STORE_PREFIX) if isinstance(store, str) else (store, "")
     running = Running(

@@ -6,6 +6,7 @@ scope, so that three dependencies on one route verify and ask once.
 
 import logging
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -90,7 +91,8 @@ class Gate:
         return self._wiring or self._wire()
 
     def _wire(self) -> Wiring:
-        wiring = wire(self.config, self.login_type, self.ids)
+        with_store = self._store is not None or self.config.JWT_STORE_URL is not None
+        wiring = wire(self.config, self.login_type, self.ids, with_store=with_store)
         self._engine = self._engine_for(self.config)
         self._wiring = wiring
         return wiring
@@ -289,9 +291,28 @@ class Gate:
             if requirement.scopes is not None:
                 checks.scopes(verified.claims, requirement.scopes, requirement.all_scopes)
         except AuthXException as error:
+            await self.tell_of(error, connection)
             self.blame(error, connection, kind)
             raise
         return verified
+
+    async def tell_of(self, error: AuthXException, connection: HTTPConnection) -> None:
+        """Tell of a request that another site's page may have made.
+
+        Args:
+            error: What is wrong with the request.
+            connection: The request or WebSocket.
+        """
+        if not isinstance(error, CSRFError | MissingCSRFTokenError):
+            return
+        from authx.http.client import client_of
+        from authx.sessions.events import SecurityEvent
+
+        client = client_of(connection)
+        at = datetime.fromtimestamp(self.clock(), UTC)
+        await self.events.tell(
+            SecurityEvent(event="csrf_failed", at=at, ip_address=client.ip, user_agent=client.user_agent)
+        )
 
     async def _verify(self, wiring: Wiring, token: bytes, requirement: Requirement) -> Verified:
         if len(token) > wiring.max_token_bytes:
@@ -299,7 +320,7 @@ class Gate:
         verified = wiring.verifier.verify(token, self.clock())
         if requirement.verify_type and verified.kind != requirement.kind:
             raise checks.wrong_type(requirement.kind)
-        if self._engine is not None and verified.kind == "access":
+        if self._engine is not None and verified.kind != "refresh":
             await self._engine.admit(verified.claims)
         if self.blocklist is not None and await self.is_blocked(token):
             raise RevokedTokenError("Token has been revoked")
@@ -355,7 +376,9 @@ class Gate:
         try:
             await engine.ensure()
             token, now = self.token_of(connection.scope, verified), self.moment(connection.scope)
-            await engine.decide(token, verified.claims, now)
+            from authx.http.client import client_of
+
+            await engine.decide(token, verified.claims, now, client_of(connection))
         except AuthXException as error:
             self.blame(error, connection, "refresh")
             raise

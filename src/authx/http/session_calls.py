@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from authx.core.csrf import same_value
@@ -21,6 +21,7 @@ from authx.exceptions import (
     JWTDecodeError,
     MissingCSRFTokenError,
 )
+from authx.http.client import client_of
 from authx.http.cookie_writer import CookieWriter
 from authx.http.credentials import mark_issued
 from authx.http.gate import Gate
@@ -39,7 +40,6 @@ __all__ = ["LoginDetails", "SessionCalls"]
 
 _BOTH: Final[tuple[TokenType, ...]] = ("access", "refresh")
 _REFRESH: Final = Requirement(kind="refresh")
-_MAX_TEXT: Final = 512
 Expiry = datetime | timedelta | float | None
 
 
@@ -141,7 +141,8 @@ class SessionCalls:
             carried = await self._carried(request)
             client, now = client_of(request), self._now()
             row, access, refresh = await self._begin(sessions, uid, details, client, now)
-            for other in {sid for one in carried if isinstance(sid := one.claims.get("sid"), str)}:
+            ended = {read_refresh_token(one.found.token, one.claims, now / 1000).use.presented.sid for one in carried}
+            for other in ended:
                 await sessions.end_session(other, now=now, reason="login")
         except AuthXException as error:
             self._gate.blame(error, request, "access")
@@ -224,8 +225,8 @@ class SessionCalls:
             verified = await self._gate.admit(request, _REFRESH)
             token = self._gate.token_of(request.scope, verified)
             presented = read_refresh_token(token, verified.claims, self._gate.moment(request.scope))
-            more = await self._ask_application(sessions, presented, verified.payload())
             client = client_of(request)
+            more = await self._ask_application(sessions, presented, verified.payload(), client)
             # From here on nothing fails but the store: what was consumed is answered.
             rotated = await sessions.rotate(presented.use, client)
         except AuthXException as error:
@@ -241,13 +242,14 @@ class SessionCalls:
         return self._deliver(access, refresh, request, response, presented.use.now, on_error=True)
 
     async def _ask_application(
-        self, sessions: Sessions, presented: Refreshable, payload: TokenPayload
+        self, sessions: Sessions, presented: Refreshable, payload: TokenPayload, client: Client
     ) -> Mapping[str, Any] | None:
         """Ask whether the user still exists, and for fresh claims; before anything is consumed."""
         sub = presented.use.presented.sub
         if self._gate.subject_getter is not None and await self._gate.subject_getter(sub) is None:
             use = presented.use
             await sessions.end_session(use.presented.sid, sub=sub, reason="account", now=use.now)
+            await sessions.tell("session_revoked", uid=sub, session_id=use.presented.sid, client=client)
             raise AccountUnavailableError("the account of this token is not available")
         if self._gate.claims_getter is None:
             return None
@@ -298,6 +300,7 @@ class SessionCalls:
             if carried:
                 await self._end_carried(carried, request)
         except AuthXException as error:
+            await self._gate.tell_of(error, request)
             self._gate.blame(error, request, "access")
             raise
         self._cookies.unset(_BOTH, response, request.scope)
@@ -338,10 +341,10 @@ class SessionCalls:
         return list(carried.values())
 
     async def _check_csrf(self, request: Request, carried: Sequence[_Carried]) -> None:
-        """Where only cookies prove who asks, one of their CSRF values has to come along."""
+        """Where cookies prove who asks, one of their CSRF values has to come along."""
         config = self._gate.config
         in_cookies = [one for one in carried if one.found.location == "cookies"]
-        if not in_cookies or len(in_cookies) < len(carried):
+        if not in_cookies:
             return
         if not config.JWT_COOKIE_CSRF_PROTECT or request.method not in config.JWT_CSRF_METHODS:
             return
@@ -359,24 +362,3 @@ class SessionCalls:
         expected = [str(one.claims.get("csrf") or "") for one in in_cookies]
         if not any(same_value(one, value) for one in expected for value in values):
             raise CSRFError("CSRF double submit does not match")
-
-
-def client_of(connection: HTTPConnection) -> Client:
-    """Tell who asks.
-
-    Args:
-        connection: The request.
-
-    Returns:
-        Address and user agent, cut to what a row holds.
-    """
-    address = connection.client
-    agent = connection.headers.get("user-agent")
-    return Client(ip=None if address is None else address.host[:_MAX_TEXT], user_agent=clean(agent))
-
-
-def clean(text: str | None) -> str | None:
-    """Cut a text to what a row holds, without what a database would refuse."""
-    if text is None:
-        return None
-    return text.replace("\0", "")[:_MAX_TEXT].encode("utf-8", "replace").decode("utf-8") or None

@@ -75,13 +75,14 @@ def location_names(config: AuthXConfig, kind: TokenType) -> Sequence[TokenLocati
     return config.JWT_TOKEN_LOCATION
 
 
-def wire(config: AuthXConfig, login_type: str | None, ids: SessionIds) -> Wiring:
+def wire(config: AuthXConfig, login_type: str | None, ids: SessionIds, *, with_store: bool) -> Wiring:
     """Derive everything from a configuration.
 
     Args:
         config: The settings.
         login_type: The instance's login type, if it has one.
         ids: Makes session ids.
+        with_store: Whether there is a session store: without one, sessions have no absolute age.
 
     Returns:
         What requests need.
@@ -125,6 +126,7 @@ def wire(config: AuthXConfig, login_type: str | None, ids: SessionIds) -> Wiring
             identity_claim=config.JWT_IDENTITY_CLAIM,
             login_type=login_type,
             ids=ids,
+            max_age=config.JWT_SESSION_MAX_AGE if with_store else None,
         ),
         configured=configured,
         header_first={kind: _header_first(configured[kind]) for kind in _TYPES},

@@ -68,14 +68,15 @@ class SessionAdmin:
         """End one access token, or the session of a refresh token; see `AuthX.revoke_token`."""
         claims = verifier.read(token)
         use = read_refresh_token(token, claims, self._clock()).use
-        if use.expires_at is not None and use.expires_at <= use.now:
-            return
         sessions, sub, sid = await self._sessions(), use.presented.sub, use.presented.sid
+        accepted_until = None if use.expires_at is None else use.expires_at + sessions.settings.leeway
+        if accepted_until is not None and accepted_until <= use.now:
+            return
         if claims.get("type") == "refresh":
             await sessions.end_session(sid, sub=sub, now=use.now, expires_at=use.expires_at)
             await sessions.tell("session_revoked", uid=sub, session_id=sid, client=_NOBODY)
         else:
-            await sessions.end_token(str(claims["jti"]), now=use.now, until=use.expires_at)
+            await sessions.end_token(str(claims["jti"]), now=use.now, until=accepted_until)
             await sessions.tell("token_revoked", uid=sub, session_id=sid, client=_NOBODY)
 
     async def list(self, uid: str, current: str | None = None) -> "list[SessionInfo]":

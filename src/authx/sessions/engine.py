@@ -177,22 +177,25 @@ class SessionEngine:
         if self.check == "none":
             return
         await self.ensure()
+        if self.check == "store":
+            await self.feed.catch_up()
         self.feed.check(claims)
         if self.check == "store" or not self.feed.covers(claims, self._clock()):
             await self._ask_store(claims)
 
-    async def decide(self, token: bytes, claims: JSONObject, now: float) -> None:
+    async def decide(self, token: bytes, claims: JSONObject, now: float, client: Client) -> None:
         """Refuse a refresh token that its session would not take.
 
         Args:
             token: The compact token.
             claims: Its verified claims.
             now: Seconds since 1970.
+            client: Who asks.
 
         Raises:
             AuthXException: It would not; one that was used before has ended its session.
         """
-        await self.sessions.verdict(read_refresh_token(token, claims, now).use, Client())
+        await self.sessions.verdict(read_refresh_token(token, claims, now).use, client)
 
     async def _ask_store(self, claims: Mapping[str, Any]) -> None:
         sid: str | None = claims.get("sid")

@@ -15,7 +15,7 @@ from typing import Any, Final
 from authx.core.session import Cutoff, Revocation
 from authx.core.strict_json import JSONObject
 from authx.exceptions import RevokedTokenError, SessionRevoked, StoreUnavailableError
-from authx.sessions.revoked import Revoked, moment_of
+from authx.sessions.revoked import Revoked, minute_of, moment_of
 from authx.stores import Store
 
 __all__ = ["RevocationFeed"]
@@ -206,7 +206,8 @@ class RevocationFeed:
                 if not self._current:
                     await self.load()
                 await self._store.wait(self._cursor, self._poll_interval)
-                await self._catch_up()
+                await self.catch_up()
+                self._revoked.forget(self._now(), _SLICE)
                 if self._monotonic() >= next_census:
                     next_census = self._monotonic() + _CENSUS_INTERVAL
                     await self._keep_house()
@@ -226,18 +227,23 @@ class RevocationFeed:
         self._current = False
         await asyncio.sleep(_RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)])
 
-    async def _catch_up(self) -> None:
+    async def catch_up(self) -> None:
+        """Take in what was revoked since the last look at the store.
+
+        Raises:
+            StoreUnavailableError: The store does not answer.
+        """
         listed, self._cursor = await self._store.revocations(self._cursor)
         self._revoked.apply(listed, self._now())
         self.heard()
-        self._revoked.forget(self._now(), _SLICE)
 
     async def _keep_house(self) -> None:
         """Compare with the store once a minute, and let it delete what nobody needs."""
         # In slices, so that requests come in between.
         while self._revoked.forget(self._now(), _SLICE):  # noqa: ASYNC110
             await asyncio.sleep(0)
-        count, newest = await self._store.census(self._now())
+        # What ends within a minute is forgotten with that minute, so that is how it is counted.
+        count, newest = await self._store.census(minute_of(self._now()) - 1)
         if newest == self._cursor and count != len(self._revoked):
             await self.load()
         while await self._store.prune(self._now(), _SLICE) >= _SLICE:  # noqa: ASYNC110

@@ -1,41 +1,35 @@
 """The live revocations, in dictionaries: asked by every request, changed by one task."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from math import inf
 from typing import Any, Final
 
 from authx.core.session import Revocation
 from authx.core.strict_json import JSONObject
 
-__all__ = ["Revoked"]
+__all__ = ["Revoked", "head_of", "minute_of", "moment_of"]
 
 _MINUTE: Final = 60_000
+_SESSIONS, _TOKENS, _CUTOFFS = range(3)
 
 
 class Revoked:
     """What is revoked and may still concern an access token.
 
     Values are numbers and short texts, one dictionary entry each, so that a hundred thousand of them
-    cost little: sessions and tokens hold the second they can be forgotten, cutoffs their moment in the
+    cost little: sessions and tokens hold the moment they can be forgotten, cutoffs their moment in the
     form in which a session's id begins, which sorts as text.
 
     Args:
         window: Milliseconds after a cutoff within which access tokens from before it are still alive.
     """
 
-    __slots__ = (
-        "_buckets",
-        "_window",
-        "cutoffs",
-        "everyone",
-        "everyone_at",
-        "sessions",
-        "spared",
-        "tokens",
-    )
+    __slots__ = ("_ending", "_window", "cutoffs", "everyone", "everyone_at", "sessions", "spared", "tokens")
 
     def __init__(self, window: int) -> None:
         self._window = window
-        self._buckets: dict[int, list[tuple[Callable[[str, int], None], str]]] = {}
+        # Minute -> what may be forgotten with it: sessions, tokens, cutoffs.
+        self._ending: dict[int, tuple[list[str], list[str], list[str]]] = {}
         self.sessions: dict[str, float] = {}
         self.tokens: dict[str, float] = {}
         self.cutoffs: dict[str, str] = {}
@@ -76,18 +70,19 @@ class Revoked:
             revocations: In the order of the store; repeating one changes nothing.
             now: Milliseconds since 1970.
         """
+        present = minute_of(now)
         for one in revocations:
             if one.kind == "everyone":
                 if one.at > self.everyone_at:
                     self.everyone_at, self.everyone = one.at, head_of(one.at)
-            elif one.until is not None and one.until <= now:
+            elif one.until is not None and one.until < present:
                 continue
             elif one.kind == "subject":
                 self._cut_off(one)
             elif one.kind == "session":
-                self._hold(self.sessions, self._forget_session, one)
+                self._hold(self.sessions, _SESSIONS, one)
             else:
-                self._hold(self.tokens, self._forget_token, one)
+                self._hold(self.tokens, _TOKENS, one)
 
     def _cut_off(self, one: Revocation) -> None:
         head = head_of(one.at)
@@ -98,17 +93,21 @@ class Revoked:
             self.spared.pop(one.key, None)
         else:
             self.spared[one.key] = one.spared
-        self._remind(one.at + self._window, self._forget_cutoff, one.key)
+        self._remind(one.at + self._window, _CUTOFFS, one.key)
 
-    def _hold(self, held: dict[str, float], forget: Callable[[str, int], None], one: Revocation) -> None:
+    def _hold(self, held: dict[str, float], kind: int, one: Revocation) -> None:
         if one.until is None:
-            held[one.key] = float("inf")
-        elif one.until / 1000 > held.get(one.key, 0.0):
-            held[one.key] = one.until / 1000
-            self._remind(one.until, forget, one.key)
+            held[one.key] = inf
+        elif one.until > held.get(one.key, 0.0):
+            held[one.key] = float(one.until)
+            self._remind(one.until, kind, one.key)
 
-    def _remind(self, moment: int, forget: Callable[[str, int], None], key: str) -> None:
-        self._buckets.setdefault(moment // _MINUTE, []).append((forget, key))
+    def _remind(self, moment: int, kind: int, key: str) -> None:
+        minute = minute_of(moment)
+        ending = self._ending.get(minute)
+        if ending is None:
+            ending = self._ending[minute] = ([], [], [])
+        ending[kind].append(key)
 
     def forget(self, now: int, limit: int) -> bool:
         """Drop some of what can concern no token any more.
@@ -120,32 +119,42 @@ class Revoked:
         Returns:
             Whether there is more to drop.
         """
-        for minute in sorted(self._buckets):
-            if (minute + 1) * _MINUTE > now:
+        present = minute_of(now)
+        for minute in sorted(self._ending):
+            if minute >= present:
                 return False
-            bucket = self._buckets[minute]
-            while bucket and limit > 0:
-                forget, key = bucket.pop()
-                forget(key, now)
-                limit -= 1
-            if bucket:
+            for kind, keys in enumerate(self._ending[minute]):
+                while keys and limit > 0:
+                    self._drop(kind, keys.pop(), present)
+                    limit -= 1
+            if any(self._ending[minute]):
                 return True
-            del self._buckets[minute]
+            del self._ending[minute]
         return False
 
-    def _forget_session(self, key: str, now: int) -> None:
-        if self.sessions.get(key, 0.0) * 1000 <= now:
-            self.sessions.pop(key, None)
+    def _drop(self, kind: int, key: str, present: int) -> None:
+        """Drop one, unless it was revoked again since, and then ends later."""
+        if kind == _CUTOFFS:
+            head = self.cutoffs.get(key)
+            if head is not None and moment_of(head) + self._window < present:
+                del self.cutoffs[key]
+                self.spared.pop(key, None)
+            return
+        held = self.sessions if kind == _SESSIONS else self.tokens
+        if held.get(key, inf) < present:
+            del held[key]
 
-    def _forget_token(self, key: str, now: int) -> None:
-        if self.tokens.get(key, 0.0) * 1000 <= now:
-            self.tokens.pop(key, None)
 
-    def _forget_cutoff(self, key: str, now: int) -> None:
-        head = self.cutoffs.get(key)
-        if head is not None and moment_of(head) + self._window <= now:
-            del self.cutoffs[key]
-            self.spared.pop(key, None)
+def minute_of(moment: int) -> int:
+    """Find the beginning of a moment's minute.
+
+    Args:
+        moment: Milliseconds since 1970.
+
+    Returns:
+        Milliseconds since 1970.
+    """
+    return moment - moment % _MINUTE
 
 
 def head_of(moment: int) -> str:

@@ -33,11 +33,13 @@ class SessionSettings:
         grace: How long the immediate predecessor of a refresh token is answered again; 0 for never.
         max_age: How long a session lasts at most; `None` for no bound.
         window: How long an access token lives at most, and some.
+        leeway: How long after its end a token is still accepted.
     """
 
     grace: int
     max_age: int | None
     window: int
+    leeway: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from authx.core.ids import refresh_jti, session_created_at, session_id, uuid4
 from authx.core.rotation import Presented
 from authx.core.session import Session
 from authx.core.strict_json import JSONObject, JSONValue, dump_object, load_object
-from authx.issuer import RESERVED, Issued, Issuer
+from authx.issuer import RESERVED, Issued, Issuer, scope_list
 from authx.sessions.service import RefreshUse, earlier
 
 __all__ = ["Refreshable", "read_refresh_token"]
@@ -126,7 +126,7 @@ class Refreshable:
             ValueError: A number is not finite.
         """
         replaced = {name: value for name, value in more.items() if name != "scopes"}
-        scratch: JSONObject = {"scopes": list(more.get("scopes") or [])}
+        scratch: JSONObject = {"scopes": scope_list(more.get("scopes") or [])}
         issuer.add_data(scratch, replaced)
         dump_object(scratch)
 

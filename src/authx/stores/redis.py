@@ -128,7 +128,8 @@ class RedisStore:
     Args:
         url: Where it is: `redis://`, `rediss://`, `redis+cluster://` or `rediss+cluster://`.
         client: The application's own client instead; it has to belong to the running event loop, and is
-            never closed here.
+            never closed here. Its timeouts and retries count: with redis-py's own, a server that is gone is
+            noticed late.
         prefix: Begins the names of the keys.
 
     Raises:

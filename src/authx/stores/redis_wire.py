@@ -51,6 +51,7 @@ _TLS_OPTIONS: Final = frozenset(
 _PASSING: Final = re.compile(r"\b(BUSY|LOADING|MASTERDOWN|MISCONF|NOREPLICAS|OOM|READONLY|TRYAGAIN|UNBLOCKED)\b")
 
 
+_CLUSTER_MODE: Final = re.compile(r"^(redis|server)_mode:cluster", re.MULTILINE)
 # A cluster's replies that say: not here, or not now.
 _MOVING: Final = (errors.AskError, errors.ClusterDownError, errors.TryAgainError)
 
@@ -87,8 +88,8 @@ class Lanes:
     def __init__(self, connect: Connect, size: int) -> None:
         self._connect = connect
         self._idle: list[AbstractConnection] = []
-        self._all: set[AbstractConnection] = set()
         self._turns = asyncio.Semaphore(size)
+        self._closed = False
 
     async def call(self, commands: Sequence[Command], deadline: float = DEADLINE) -> list[Outcome]:
         """Send commands on one connection and read their replies.
@@ -105,11 +106,12 @@ class Lanes:
             errors.RedisError: The connection failed, or was refused.
         """
         async with asyncio.timeout(deadline), self._turns:
+            if self._closed:
+                raise errors.ConnectionError("the store was closed")
             lane = self._idle.pop() if self._idle else self._connect()
-            self._all.add(lane)
             whole = False
             try:
-                await lane.send_packed_command([part for command in commands for part in lane.pack_command(*command)])
+                await lane.send_packed_command(b"".join(map(_packed, commands)))
                 replies = [await _reply_on(lane) for _ in commands]
                 # A server that became a replica: its name may lead to the new primary by now.
                 whole = not any(isinstance(reply, errors.ReadOnlyError) for reply in replies)
@@ -118,7 +120,7 @@ class Lanes:
                 await self.drop()
                 raise
             finally:
-                if not whole:
+                if self._closed or not whole:
                     await lane.disconnect(nowait=True)
                 self._idle.append(lane)
             return replies
@@ -126,14 +128,14 @@ class Lanes:
     async def drop(self) -> None:
         """Let go of the connections that carry no call now."""
         idle, self._idle = self._idle, []
-        self._all.difference_update(idle)
         for lane in idle:
             await lane.disconnect(nowait=True)
 
     async def close(self) -> None:
-        """Let go of every connection; calls under way fail."""
-        everything, self._all, self._idle = self._all, set(), []
-        for lane in everything:
+        """Let go of the connections; one that carries a call goes when it has answered."""
+        self._closed = True
+        idle, self._idle = self._idle, []
+        for lane in idle:
             await lane.disconnect()
 
 
@@ -282,6 +284,8 @@ class Wire(ABC):
             failure = translated(error, self.where)
         else:
             for server, info in found.items():
+                if self.whole and _CLUSTER_MODE.search(info):
+                    raise _part_of_a_cluster(self.where)
                 if "aof_enabled:" in info:
                     self._appends[server] = "aof_enabled:1" in info
             return found
@@ -544,14 +548,14 @@ def translated(error: Exception, where: str) -> AuthXException | UnreadableRowEr
         # What went wrong with the last server that the client tried.
         error = cause
     if isinstance(error, errors.AuthenticationError | errors.AuthorizationError):
-        return BadConfigurationError(f"the Redis server {where} refuses the user name or password")
+        return _not_let_in(where)
     if isinstance(error, errors.NoPermissionError):
         return BadConfigurationError(
             f"the Redis server {where} does not permit what the store needs: scripts, hashes, sorted sets and "
             "streams, on keys that begin with JWT_STORE_PREFIX"
         )
-    if isinstance(error, errors.MovedError):
-        return BadConfigurationError(f"the Redis server {where} is part of a cluster: use redis+cluster://")
+    if isinstance(error, errors.MovedError | errors.ClusterCrossSlotError):
+        return _part_of_a_cluster(where)
     if isinstance(error, errors.RedisClusterException) and "mode is not enabled" in str(error):
         return BadConfigurationError(f"the Redis server {where} is no cluster: use redis://")
     if isinstance(error, errors.InvalidResponse | errors.DataError):
@@ -559,6 +563,14 @@ def translated(error: Exception, where: str) -> AuthXException | UnreadableRowEr
     if isinstance(error, errors.ResponseError) and not isinstance(error, _PASSING_ERRORS):
         return _refusal(str(error), where)
     return StoreUnavailableError(f"the Redis server {where} is not available ({_reason(error)})")
+
+
+def _not_let_in(where: str) -> BadConfigurationError:
+    return BadConfigurationError(f"the Redis server {where} refuses the user name or password")
+
+
+def _part_of_a_cluster(where: str) -> BadConfigurationError:
+    return BadConfigurationError(f"the Redis server {where} is part of a cluster: use redis+cluster://")
 
 
 def _reason(error: Exception) -> str:
@@ -585,6 +597,9 @@ def _refusal(text: str, where: str) -> AuthXException | UnreadableRowError:
     passing = _PASSING.search(text)
     if passing is not None:
         return StoreUnavailableError(f"the Redis server {where} is not available ({passing[0]})")
+    if "unauthenticated" in text:
+        # A command that is too long to be accepted from just anybody.
+        return _not_let_in(where)
     if "WRONGTYPE" in text:
         return BadConfigurationError(
             f"the Redis server {where} has keys of another kind under the store's names: set JWT_STORE_PREFIX"

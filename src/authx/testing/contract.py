@@ -806,14 +806,17 @@ class StoreContract:
     async def test_deletes_a_session_by_the_end_that_its_last_refresh_gave_it(self, store: Store) -> None:
         if self.deletes_sessions_itself:
             pytest.skip("this store's sessions go by its own clock")
-        rows = [session_of(expires_at=NOW + DAY) for _ in range(3)]
+        rows = [session_of(expires_at=NOW + DAY) for _ in range(4)]
         for row in rows:
             await store.create(row)
-        longer, endless, same = rows
+        longer, endless, same, just_kept = rows
         await advance(store, longer, expires_at=NOW + 10 * DAY)
+        await advance(store, just_kept, expires_at=NOW + 2 * DAY)
         await advance(store, endless, expires_at=None)
         assert await store.prune(NOW + 3 * DAY, 100) == 1
         assert (await store.get(same.sid))[0] is None
+        assert (await store.get(just_kept.sid))[0] is not None
+        assert await store.prune(NOW + 3 * DAY + 1, 100) == 1
         assert (await store.get(longer.sid))[0] is not None
         assert await store.prune(NOW + 11 * DAY, 100) == 0
         assert await store.prune(NOW + 11 * DAY + 1, 100) == 1

@@ -1,0 +1,42 @@
+"""What tests of stores share.
+
+Fixtures: `postgres_url` (session) names a real PostgreSQL server, which is started once, or the one that
+`AUTHX_TEST_POSTGRES_URL` names; `postgres_prefix` begins the names of one test's tables, which are dropped
+after it. Helpers: `.postgres_server` has `a_postgres`, a server that a test may stop and start; `.servers` has
+the same for Valkey; `.model` has `check_model`, the stateful test for any store; what every store does is in
+`authx.testing.StoreContract`.
+"""
+
+import asyncio
+import os
+import secrets
+from collections.abc import Iterator
+
+import pytest
+
+from .postgres_server import a_postgres, drop_tables
+
+# Before anything imports it, so that a failing contract shows the values it compared.
+pytest.register_assert_rewrite("authx.testing.contract", f"{__package__}.model")
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    given = os.environ.get("AUTHX_TEST_POSTGRES_URL")
+    if given:
+        yield given
+        return
+    with a_postgres() as server:
+        yield server.url
+
+
+@pytest.fixture
+def postgres_prefix(postgres_url: str) -> Iterator[str]:
+    prefix = f"t{secrets.token_hex(6)}_"
+    yield prefix
+    asyncio.run(drop_tables(postgres_url, prefix))
