@@ -379,6 +379,9 @@ class SessionTokens(TokenResponse):
         refresh_csrf_token: The value to send with unsafe requests that carry the refresh cookie.
     """
 
+    # A token that only a cookie carries is not in the body.
+    model_config = ConfigDict(json_schema_extra={"required": ["token_type"]})
+
     expires_in: int | None = None
     refresh_expires_in: int | None = None
     csrf_token: str | None = None
@@ -386,7 +389,7 @@ class SessionTokens(TokenResponse):
     _only_in_cookies: frozenset[str] = PrivateAttr(default=frozenset())
 
     @model_serializer(mode="wrap")
-    def _without_what_cookies_carry(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _without_what_cookies_carry(self, handler: SerializerFunctionWrapHandler):  # type: ignore[no-untyped-def]  # noqa: ANN202 - with a type, OpenAPI would show that instead of the fields
         fields: dict[str, Any] = handler(self)
         hidden = self._only_in_cookies
         return {name: value for name, value in fields.items() if value is not None and name not in hidden}

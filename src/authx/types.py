@@ -2,7 +2,9 @@
 
 from collections.abc import Awaitable, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+
+from typing_extensions import TypeVar
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -32,7 +34,8 @@ __all__ = [
     "TokenType",
 ]
 
-T = TypeVar("T")
+# Whoever does not say what their subjects are need not say so.
+T = TypeVar("T", default=Any)
 T_co = TypeVar("T_co", covariant=True)
 
 Numeric = float | int

@@ -127,8 +127,9 @@ def test_taking_in_the_same_again_changes_nothing(revoked):
     assert len(revoked) == 4
 
 
-def test_what_is_over_already_is_not_taken_in(revoked):
-    revoked.apply([session(make_sid(), NOW), token("one", NOW)], NOW)
+def test_what_has_been_over_for_a_while_is_not_taken_in(revoked):
+    long_over = NOW - 2 * MINUTE
+    revoked.apply([session(make_sid(), long_over), token("one", long_over)], NOW)
     assert len(revoked) == 0
 
 

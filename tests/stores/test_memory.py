@@ -9,7 +9,8 @@ import pytest
 from authx.exceptions import BadConfigurationError
 from authx.stores import Store, open_store
 from authx.stores.memory import MemoryStore
-from authx.testing.contract import MakeStore, StoreContract, advance, end_token, session_of
+from authx.testing import StoreContract
+from authx.testing.contract.harness import MakeStore, advance, end_token, session_of
 
 
 class TestContract(StoreContract):

@@ -17,7 +17,7 @@ def test_memory():
     async def make() -> Store:
         return MemoryStore()
 
-    check_model(make, examples=60)
+    check_model(make, examples=100)
 
 
 def test_sqlite(tmp_path):
@@ -27,7 +27,7 @@ def test_sqlite(tmp_path):
         await store.create_schema()
         return store
 
-    check_model(make, examples=20)
+    check_model(make, examples=25)
 
 
 def test_postgresql(postgres_url, postgres_prefix):
@@ -38,7 +38,7 @@ def test_postgresql(postgres_url, postgres_prefix):
         await store.create_schema()
         return store
 
-    check_model(make, examples=20)
+    check_model(make, examples=25)
 
 
 def test_redis():
@@ -50,4 +50,4 @@ def test_redis():
             await store.create_schema()
             return store
 
-        check_model(make, examples=20)
+        check_model(make, examples=25)

@@ -851,6 +851,16 @@ async def test_connections_that_the_server_closed_are_replaced_without_an_error(
     assert await store.create(a_session())
 
 
+async def test_connections_that_wait_for_the_disk_are_replaced_without_an_error() -> None:
+    with a_node("--appendonly", "yes") as node:
+        async with opened(node.url) as store:
+            assert await store.create(a_session())
+            with node.client() as admin:
+                admin.client_kill_filter(_type="normal", skipme=True)
+            assert await store.create(a_session())
+            await store.open()
+
+
 async def test_a_waiting_reader_notices_that_the_server_went_away() -> None:
     with a_node() as node:
         async with opened(node.url) as store:

@@ -8,7 +8,6 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from authx.core.ids import is_session_id
 from authx.core.strict_json import load_object
 from authx.exceptions import (
     AuthXException,
@@ -177,7 +176,7 @@ class _Routes:
         return await self._auth.login(str(uid), request, response)
 
     async def _revoke(self, request: Request, session_id: str, payload: TokenPayload) -> None:
-        session = await self._auth.get_session(session_id) if is_session_id(session_id) else None
+        session = await self._auth.get_session(session_id)
         # Another user's session is as unknown as one that does not exist.
         if session is None or session.uid != payload.sub or not session.is_active:
             error = SessionNotFoundError("There is no such session")

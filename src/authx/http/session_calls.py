@@ -331,7 +331,9 @@ class SessionCalls:
                     found = await place.find_in_body(request, verify_csrf=False)
                 except InvalidRequestError:
                     continue
-                if found is None or len(found.token) > wiring.max_token_bytes or found.token in carried:
+                if found is None or len(found.token) > wiring.max_token_bytes:
+                    continue
+                if found.token in carried and found.location != "cookies":
                     continue
                 try:
                     claims = wiring.verifier.read(found.token)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from authx.core.checks import is_subject
 from authx.core.ids import session_created_at
 from authx.core.session import Session
 from authx.core.strict_json import dump_object
@@ -13,6 +14,7 @@ from authx.schema import SessionInfo
 from authx.sessions.engine import SessionEngine
 from authx.sessions.service import Client, Sessions
 from authx.sessions.tokens import read_refresh_token
+from authx.stores import InvalidRowError
 from authx.verifier import Verifier
 
 __all__ = ["SessionAdmin", "device_text", "session_info"]
@@ -82,16 +84,26 @@ class SessionAdmin:
     async def list(self, uid: str, current: str | None = None) -> "list[SessionInfo]":
         """List a subject's live sessions, newest first, at most 100."""
         sessions, now = await self._sessions(), self._now()
-        return [session_info(row, now, current) for row in await sessions.store.list(uid, now)]
+        rows = await sessions.store.list(uid, now)
+        return [session_info(row, now, current) for row in rows if sessions.is_live(row, None, now)]
 
     async def get(self, session_id: str) -> SessionInfo | None:
         """Find a session, also one that was ended."""
         sessions, now = await self._sessions(), self._now()
-        row, _ = await sessions.store.get(session_id)
-        return None if row is None else session_info(row, now)
+        try:
+            row, cutoff = await sessions.store.get(session_id)
+        except InvalidRowError:
+            return None
+        if row is None:
+            return None
+        info = session_info(row, now)
+        info.is_active = info.is_active and sessions.is_live(row, cutoff, now)
+        return info
 
     async def create(self, uid: str, client: Client, device: Mapping[str, Any] | None) -> SessionInfo:
         """Write a session of generation 0, without tokens; see `AuthX.create_session`."""
+        if not is_subject(uid):
+            raise ValueError("uid must be a text of 1 to 255 characters, none of them NUL or a lone surrogate")
         sessions, now, note = await self._sessions(), self._now(), device_text(device)
         sid = self._ids.make(uid, now)
         cutoff = await sessions.newest_cutoff(sid, uid)

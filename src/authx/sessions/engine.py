@@ -87,11 +87,21 @@ class SessionEngine:
         loop = asyncio.get_running_loop()
         if self._loop is loop:
             return
+        self._leave_other_loop(loop)
         starting = self._starting
         if starting is None or starting.get_loop() is not loop or starting.done():
             starting = self._starting = loop.create_task(self._start(loop))
         # One caller that goes away must not take the start from the others.
         await asyncio.shield(starting)
+
+    def _leave_other_loop(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Stop following on a loop that this instance has moved away from."""
+        former, following = self._loop, self._following
+        if former is None or former is loop or following is None:
+            return
+        self._loop = self._following = None
+        if not former.is_closed():
+            former.call_soon_threadsafe(following.cancel)
 
     async def _start(self, loop: asyncio.AbstractEventLoop) -> None:
         await self.store.open()

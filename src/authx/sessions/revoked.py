@@ -70,12 +70,11 @@ class Revoked:
             revocations: In the order of the store; repeating one changes nothing.
             now: Milliseconds since 1970.
         """
-        present = minute_of(now)
         for one in revocations:
             if one.kind == "everyone":
                 if one.at > self.everyone_at:
                     self.everyone_at, self.everyone = one.at, head_of(one.at)
-            elif one.until is not None and one.until < present:
+            elif one.until is not None and one.until <= now:
                 continue
             elif one.kind == "subject":
                 self._cut_off(one)

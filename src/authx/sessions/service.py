@@ -7,7 +7,7 @@ from typing import Final
 
 from authx.core.ids import session_created_at
 from authx.core.rotation import Decision, Presented, Verdict, decide
-from authx.core.session import Cutoff, Revocation, Session
+from authx.core.session import Cutoff, Revocation, Session, kills
 from authx.exceptions import (
     AuthXException,
     JWTDecodeError,
@@ -322,6 +322,21 @@ class Sessions:
         _, cutoff = await self.store.get(sid, sub)
         latest = self._latest(cutoff)
         return 0 if latest is None else latest.at
+
+    def is_live(self, row: Session, cutoff: Cutoff | None, now: int) -> bool:
+        """Tell whether a session that is not revoked is ended by its age or by a cutoff.
+
+        Args:
+            row: Its row.
+            cutoff: Its subject's cutoff, if there is one.
+            now: The present moment.
+
+        Returns:
+            Whether it is neither.
+        """
+        max_age = self.settings.max_age
+        young = max_age is None or row.created_at + max_age > now
+        return young and not kills(self._latest(cutoff), row.sid, row.created_at)
 
     # Ending
 

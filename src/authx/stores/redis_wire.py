@@ -155,6 +155,20 @@ async def _reply_on(lane: AbstractConnection) -> Outcome:
         return error
 
 
+def _is_lost(error: errors.ConnectionError) -> bool:
+    # Only this class means that the connection went away; its subclasses are refusals.
+    return type(error) is errors.ConnectionError
+
+
+async def _twice(lanes: Lanes, commands: Sequence[Command]) -> list[Outcome]:
+    try:
+        return await lanes.call(commands)
+    except errors.ConnectionError as error:
+        if not _is_lost(error):
+            raise
+    return await lanes.call(commands)
+
+
 class Wire(ABC):
     """A server or a cluster, on the running event loop.
 
@@ -199,8 +213,7 @@ class Wire(ABC):
             try:
                 return await self._evaluate(script, keys, arguments)
             except errors.ConnectionError as error:
-                # Only this class means that the connection went away; its subclasses are refusals.
-                if type(error) is not errors.ConnectionError:
+                if not _is_lost(error):
                     raise
             return await self._evaluate(script, keys, arguments if repeated is None else repeated)
         except (errors.RedisError, errors.RedisClusterException, TimeoutError, OSError) as error:
@@ -238,7 +251,7 @@ class Wire(ABC):
         if not self._appends.get(server, True):
             return
         # WAITAOF waits for the writes of its own connection, so there has to be one that comes later.
-        written, waited = await lanes.call((("SET", key, "", "PX", 60_000), ("WAITAOF", 1, 0, _WAITAOF_MS)), DEADLINE)
+        written, waited = await _twice(lanes, (("SET", key, "", "PX", 60_000), ("WAITAOF", 1, 0, _WAITAOF_MS)))
         if isinstance(written, Exception):
             raise written
         if isinstance(waited, Exception):
@@ -292,10 +305,7 @@ class Wire(ABC):
         raise failure
 
     async def _info(self, lanes: Lanes) -> str:
-        sections = await lanes.call([("INFO", section) for section in ("server", "memory", "persistence")])
-        for section in sections:
-            if isinstance(section, errors.AuthenticationError):
-                raise section
+        sections = await _twice(lanes, [("INFO", section) for section in ("server", "memory", "persistence")])
         return "".join(part.decode("utf-8", "replace") for part in sections if isinstance(part, bytes))
 
     @abstractmethod
@@ -358,9 +368,10 @@ class _Cluster(Wire):
 
     whole = False
 
-    def __init__(self, client: RedisCluster, where: str, appends: dict[str, bool], *, ours: bool) -> None:
+    def __init__(self, client: RedisCluster, size: int, where: str, appends: dict[str, bool], *, ours: bool) -> None:
         super().__init__(where, appends)
         self._client = client
+        self._size = size
         self._ours = ours
         # redis-py refuses what exceeds its connections to a node, so no more than that may come.
         self._turns = asyncio.Semaphore(_SIDE_LANES)
@@ -391,7 +402,7 @@ class _Cluster(Wire):
                 return errors.TryAgainError()
             lanes = self._lanes.get(node.name)
             if lanes is None:
-                lanes = self._lanes[node.name] = _lanes_to(node, _LANES)
+                lanes = self._lanes[node.name] = _lanes_to(node, self._size)
             (reply,) = await lanes.call((command,))
         except (errors.RedisError, errors.RedisClusterException, TimeoutError, OSError):
             self._steady = False
@@ -470,15 +481,16 @@ def connect_to(url: str, appends: dict[str, bool]) -> Callable[[], Wire]:
         raise BadConfigurationError(f"the store URL {scheme}://… {problem}")
     options: dict[str, object] = {**parse_url(f"{base}://{rest}")}
     where = masked_url(url)
-    size = options.pop("max_connections", _LANES)
+    size = cast("int", options.pop("max_connections", _LANES))
     if kind == "cluster":
         tls = options.pop("connection_class", None) is not None
         options.pop("db", None)
+        # A type checker cannot see that each of these has the type of the parameter of its name.
         options.update(_ours(), ssl=tls, socket_timeout=DEADLINE, max_connections=2 * _SIDE_LANES)
-        return lambda: _Cluster(RedisCluster(**options), where, appends, ours=True)  # type: ignore[arg-type]  # by name
+        return lambda: _Cluster(RedisCluster(**options), size, where, appends, ours=True)  # type: ignore[arg-type]
     connection = cast("type[AbstractConnection]", options.pop("connection_class", Connection))
     options.update(_ours())
-    return lambda: _Server(lambda: connection(**options), cast("int", size), where, appends)
+    return lambda: _Server(lambda: connection(**options), size, where, appends)
 
 
 def _problem_of(url: str, *, cluster: bool, tls: bool) -> str | None:
@@ -527,7 +539,7 @@ def borrow(client: Client, appends: dict[str, bool]) -> Callable[[], Wire]:
     if isinstance(client, Redis):
         return lambda: _Borrowed(client, where, appends)
     if isinstance(client, RedisCluster):
-        return lambda: _Cluster(client, where, appends, ours=False)
+        return lambda: _Cluster(client, _LANES, where, appends, ours=False)
     raise BadConfigurationError(
         f"RedisStore(client=) takes a redis.asyncio.Redis or RedisCluster, not {type(client).__qualname__}"
     )

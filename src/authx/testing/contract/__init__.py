@@ -1,0 +1,43 @@
+"""What every session store has to do, as tests that a store's own test class inherits.
+
+```python
+class TestMyStore(StoreContract):
+    @pytest.fixture
+    def make_store(self, tmp_path):
+        return lambda: MyStore(tmp_path / "sessions")
+```
+
+The tests are coroutines, and need no plugin: each runs on an event loop of its own.
+"""
+
+from typing import ClassVar
+
+import pytest
+
+from authx.testing.contract.advancing import AdvancingContract
+from authx.testing.contract.feed import FeedContract
+from authx.testing.contract.harness import MakeStore
+from authx.testing.contract.opening import OpeningContract
+from authx.testing.contract.pruning import PruningContract
+from authx.testing.contract.revoking import RevokingContract
+from authx.testing.contract.rows import RowsContract
+
+__all__ = ["MakeStore", "StoreContract"]
+
+
+class StoreContract(OpeningContract, RowsContract, AdvancingContract, RevokingContract, FeedContract, PruningContract):
+    """Inherit it in a test class, and override `make_store`.
+
+    Attributes:
+        deletes_sessions_itself: Whether rows of sessions go by the store's own clock rather than by `prune`.
+    """
+
+    deletes_sessions_itself: ClassVar[bool] = False
+
+    @pytest.fixture
+    def make_store(self) -> MakeStore:
+        """Give what makes the store under test: each call another object over the same data, which is empty at first.
+
+        A store whose data does not leave its object may give the same object again.
+        """
+        raise NotImplementedError("override the fixture make_store")

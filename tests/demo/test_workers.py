@@ -1,0 +1,121 @@
+"""The demo served by several processes: one user's sessions in all of them, and an end of all of them together."""
+
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.client import HTTPConnection
+
+import pytest
+from tests.demo.server import SECONDS, Demo, running_demo
+
+CREDENTIALS = json.dumps({"username": "test", "password": "test"})
+
+
+class Worker:
+    """A connection that one of the processes has accepted, and serves from then on."""
+
+    def __init__(self, demo: Demo) -> None:
+        self._connection = HTTPConnection("127.0.0.1", demo.port, timeout=SECONDS)
+        self.ask("GET", "/protected")
+
+    def ask(self, method: str, path: str, token: str = "", body: str | None = None) -> tuple[int, dict]:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        self._connection.request(method, path, body, headers)
+        answer = self._connection.getresponse()
+        return answer.status, json.loads(answer.read() or "null")
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+@contextmanager
+def frozen(pid: int) -> Iterator[None]:
+    """Let a process accept nothing."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[Demo]:
+    with running_demo("--workers", "2") as running:
+        yield running
+
+
+@pytest.fixture
+def workers(demo) -> Iterator[list[Worker]]:
+    """A connection to each of the two processes."""
+    first, second = demo.workers()
+    connections = []
+    for other in (second, first):
+        with frozen(other):
+            connections.append(Worker(demo))
+    yield connections
+    for connection in connections:
+        connection.close()
+
+
+def test_a_session_is_known_to_every_worker(workers):
+    here, there = workers
+    _, tokens = here.ask("POST", "/login", body=CREDENTIALS)
+    assert there.ask("GET", "/protected", tokens["access_token"])[0] == 200
+    _, new = there.ask("POST", "/refresh", tokens["refresh_token"])
+    _, again = here.ask("POST", "/refresh", tokens["refresh_token"])
+    assert again["refresh_token"] == new["refresh_token"] != tokens["refresh_token"]
+    _, sessions = here.ask("GET", "/sessions", again["access_token"])
+    assert [session["current"] for session in sessions if session["current"]] == [True]
+
+
+@pytest.mark.parametrize("path", ["/logout", "/logout/all"])
+def test_a_logout_is_known_to_every_worker_within_a_second(workers, path):
+    here, there = workers
+    _, tokens = here.ask("POST", "/login", body=CREDENTIALS)
+    assert there.ask("GET", "/protected", tokens["access_token"])[0] == 200
+    assert here.ask("POST", path, tokens["access_token"])[0] == 200
+    ended = time.monotonic()
+    while there.ask("GET", "/protected", tokens["access_token"])[0] == 200:
+        assert time.monotonic() - ended < 1
+    assert there.ask("GET", "/protected", tokens["access_token"])[1]["code"] == "session_revoked"
+    assert there.ask("POST", "/refresh", tokens["refresh_token"])[1]["code"] == "session_revoked"
+
+
+def is_served(demo: Demo) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", demo.port), timeout=1):
+        return True
+    return False
+
+
+def test_ctrl_c_ends_all_workers_without_a_traceback():
+    with running_demo("--workers", "2") as demo:
+        assert demo.interrupt() == (0, "")
+        assert not is_served(demo)
+
+
+def test_sigterm_to_the_first_process_ends_all_workers():
+    with running_demo("--workers", "2") as demo:
+        assert demo.stop(signal.SIGTERM) == (-signal.SIGTERM, "")
+        assert not is_served(demo)
+
+
+def test_workers_end_when_the_first_process_is_killed():
+    with running_demo("--workers", "2") as demo:
+        demo.stop(signal.SIGKILL)
+        deadline = time.monotonic() + SECONDS
+        while is_served(demo):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+def test_a_worker_that_dies_ends_the_demo_with_an_error():
+    with running_demo("--workers", "2") as demo:
+        os.kill(demo.workers()[0], signal.SIGKILL)
+        assert demo.end() == (1, "authx demo: a worker ended by itself; the others have been stopped\n")
+        assert not is_served(demo)
