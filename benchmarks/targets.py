@@ -193,11 +193,11 @@ def stores(part: Part) -> Iterator[Target]:
                 (one.case.name, DJANGO),
                 at_least=True,
             )
-    yield from _revocations(part)
     yield from _stampedes(part)
 
 
-def _revocations(part: Part) -> Iterator[Target]:
+def revocations(part: Part) -> Iterator[Target]:
+    """Promises about the revocation check."""
     one = part.find("access revocations", OURS)
     if one is None:
         return

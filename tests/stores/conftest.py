@@ -16,8 +16,8 @@ import pytest
 
 from .postgres_server import a_postgres, drop_tables
 
-# Before anything imports it, so that a failing contract shows the values it compared.
-pytest.register_assert_rewrite("authx.testing.contract", f"{__package__}.model")
+# Before anything imports it, so that a history that fails shows the values it compared.
+pytest.register_assert_rewrite(f"{__package__}.model")
 
 
 @pytest.fixture

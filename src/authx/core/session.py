@@ -1,10 +1,13 @@
 """What a store keeps of a session, and how one is ended: frozen records, times in milliseconds."""
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
-__all__ = ["Cutoff", "Revocation", "RevocationKind", "Session", "kills"]
+__all__ = ["Cutoff", "Revocation", "RevocationKind", "Session", "is_sound", "kills"]
 
+# The last millisecond that a datetime can hold, in 9999, and the largest generation a token can name.
+_LAST_MOMENT: Final = 253_402_300_799_999
+_MAX_GENERATION: Final = 2**31
 RevocationKind: TypeAlias = Literal["session", "subject", "everyone", "token"]
 
 
@@ -76,6 +79,19 @@ class Revocation:
     sub: str | None = None
     spared: str | None = None
     expires_at: int | None = None
+
+
+def is_sound(row: Session) -> bool:
+    """Tell whether a row can be one of ours: its moments are moments, its generation is a generation.
+
+    Args:
+        row: A row as a store returned it.
+
+    Returns:
+        Whether it can.
+    """
+    moments = (row.created_at, row.rotated_at, row.expires_at or 0, row.revoked_at or 0)
+    return all(0 <= moment <= _LAST_MOMENT for moment in moments) and 0 <= row.generation <= _MAX_GENERATION
 
 
 def kills(cutoff: Cutoff | None, sid: str, created_at: int) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from authx.core.checks import is_subject
 from authx.core.ids import session_created_at
-from authx.core.session import Session
+from authx.core.session import Session, is_sound
 from authx.core.strict_json import dump_object
 from authx.issuer import SessionIds
 from authx.schema import SessionInfo
@@ -85,7 +85,8 @@ class SessionAdmin:
         """List a subject's live sessions, newest first, at most 100."""
         sessions, now = await self._sessions(), self._now()
         rows = await sessions.store.list(uid, now)
-        return [session_info(row, now, current) for row in rows if sessions.is_live(row, None, now)]
+        shown = (_shown(row, now, current) for row in rows if sessions.is_live(row, None, now))
+        return [info for info in shown if info is not None]
 
     async def get(self, session_id: str) -> SessionInfo | None:
         """Find a session, also one that was ended."""
@@ -96,8 +97,9 @@ class SessionAdmin:
             return None
         if row is None:
             return None
-        info = session_info(row, now)
-        info.is_active = info.is_active and sessions.is_live(row, cutoff, now)
+        info = _shown(row, now)
+        if info is not None:
+            info.is_active = info.is_active and sessions.is_live(row, cutoff, now)
         return info
 
     async def create(self, uid: str, client: Client, device: Mapping[str, Any] | None) -> SessionInfo:
@@ -148,6 +150,16 @@ def session_info(row: Session, now: int, current: str | None = None) -> SessionI
         expires_at=None if row.expires_at is None else _moment(row.expires_at),
         current=row.sid == current,
     )
+
+
+def _shown(row: Session, now: int, current: str | None = None) -> SessionInfo | None:
+    """Show a row; nothing where somebody else wrote what cannot be shown."""
+    if not is_sound(row):
+        return None
+    try:
+        return session_info(row, now, current)
+    except ValueError:
+        return None
 
 
 def device_text(device: Mapping[str, Any] | None) -> str | None:

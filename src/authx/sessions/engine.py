@@ -213,6 +213,7 @@ class SessionEngine:
         try:
             row, cutoff = await self.store.get(sid or "", sub)
         except InvalidRowError:
+            await self.sessions.tell("row_invalid", uid=sub, session_id=sid, client=Client())
             raise SessionRevoked("Session has been revoked") from None
         created = int(claims["iat"] * 1000) if sid is None else session_created_at(sid)
         if (row is not None and row.revoked_at is not None) or kills(cutoff, sid or "", created):

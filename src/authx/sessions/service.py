@@ -7,7 +7,7 @@ from typing import Final
 
 from authx.core.ids import session_created_at
 from authx.core.rotation import Decision, Presented, Verdict, decide
-from authx.core.session import Cutoff, Revocation, Session, kills
+from authx.core.session import Cutoff, Revocation, Session, is_sound, kills
 from authx.exceptions import (
     AuthXException,
     JWTDecodeError,
@@ -163,6 +163,15 @@ class Sessions:
         return everyone is None or presented.created_at >= everyone.at
 
     async def _advance(self, use: RefreshUse, client: Client, from_generation: int) -> Session | None:
+        try:
+            row = await self._swap(use, client, from_generation)
+        except InvalidRowError:
+            raise await self._invalid_row(use.presented, client) from None
+        if row is not None and not is_sound(row):
+            raise await self._invalid_row(use.presented, client)
+        return row
+
+    async def _swap(self, use: RefreshUse, client: Client, from_generation: int) -> Session | None:
         return await self.store.advance(
             use.presented.sid,
             use.presented.sub,
@@ -249,10 +258,16 @@ class Sessions:
 
     async def _read(self, presented: Presented, client: Client) -> tuple[Session | None, Cutoff | None]:
         try:
-            return await self.store.get(presented.sid, presented.sub)
+            row, cutoff = await self.store.get(presented.sid, presented.sub)
         except InvalidRowError:
-            await self.tell("row_invalid", uid=presented.sub, session_id=presented.sid, client=client)
-            raise JWTDecodeError("Invalid token: its session cannot be read") from None
+            raise await self._invalid_row(presented, client) from None
+        if row is not None and not is_sound(row):
+            raise await self._invalid_row(presented, client)
+        return row, cutoff
+
+    async def _invalid_row(self, presented: Presented, client: Client) -> JWTDecodeError:
+        await self.tell("row_invalid", uid=presented.sub, session_id=presented.sid, client=client)
+        return JWTDecodeError("Invalid token: its session cannot be read")
 
     def _latest(self, cutoff: Cutoff | None) -> Cutoff | None:
         everyone = self._feed.everyone()

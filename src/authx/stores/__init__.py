@@ -251,8 +251,9 @@ def masked_url(url: str) -> str:
         port = f":{parts.port}" if parts.port is not None else ""
     except ValueError:
         return f"{url.partition('://')[0]}://**********"
-    if not parts.scheme:
-        return "**********"
+    if not parts.scheme or "@" in parts.path:
+        # A password with a slash in it reads as a path: nothing beyond the scheme is safe to show.
+        return f"{url.partition('://')[0]}://**********" if "://" in url else "**********"
     user = f"{parts.username}:**********@" if parts.password else f"{parts.username}@" if parts.username else ""
     # The query may hold a password of its own, so none of it is shown.
     return f"{parts.scheme}://{user}{parts.hostname or ''}{port}{parts.path}"

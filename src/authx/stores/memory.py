@@ -1,6 +1,8 @@
 """`memory://`: sessions that end with the process; for tests, and for applications of one process."""
 
 import asyncio
+import logging
+import multiprocessing
 import secrets
 from dataclasses import replace
 from heapq import heappop, heappush
@@ -15,6 +17,8 @@ from authx.stores.news import News
 from authx.stores.rows import KEEP_REVOCATIONS, KEEP_SESSIONS, later, subject_cutoff
 
 __all__ = ["MemoryStore", "from_url"]
+
+_logger = logging.getLogger("authx")
 
 
 def from_url(url: str, prefix: str) -> "MemoryStore":  # noqa: ARG001 - there are no names to begin
@@ -55,7 +59,11 @@ class MemoryStore:
         self._revocations_due: list[tuple[int, str, str]] = []
 
     async def open(self) -> None:
-        """Do nothing: there is nothing to open."""
+        """Warn where this process is one of several: each of them would have sessions of its own."""
+        if multiprocessing.parent_process() is not None:
+            _logger.warning(
+                "memory:// keeps sessions in one process, and this is one of several; use sqlite:///auth.db, or run one"
+            )
 
     async def close(self) -> None:
         """Do nothing: the sessions stay, for an application that is started again in the same process."""

@@ -34,6 +34,8 @@ Reply: TypeAlias = "bytes | int | list[Reply] | None"
 Outcome: TypeAlias = "bytes | int | list[Reply] | Exception | None"
 Client: TypeAlias = Redis | RedisCluster
 Connect: TypeAlias = Callable[[], AbstractConnection]
+# Options come from a URL or from a pool, by name: redis-py checks them, a type checker cannot.
+ConnectionKind: TypeAlias = Callable[..., AbstractConnection]
 
 # Seconds within which a call answers or fails: requests must not pile up behind a server that is gone.
 DEADLINE: Final = 2.0
@@ -360,7 +362,9 @@ class _Borrowed(_Server):
 
     async def _send(self, command: Command) -> Reply:
         async with asyncio.timeout(DEADLINE):
-            return cast("Reply", await self._client.execute_command(*command, **{NEVER_DECODE: True}))
+            # redis-py leaves this one method untyped.
+            reply = await self._client.execute_command(*command, **{NEVER_DECODE: True})  # type: ignore[no-untyped-call]
+        return cast("Reply", reply)
 
 
 class _Cluster(Wire):
@@ -444,7 +448,7 @@ def _lanes_to(node: ClusterNode, size: int) -> Lanes:
     return Lanes(lambda: _connection_like(node.connection_class, node.connection_kwargs), size)
 
 
-def _connection_like(kind: type[AbstractConnection], options: Mapping[str, object]) -> AbstractConnection:
+def _connection_like(kind: ConnectionKind, options: Mapping[str, object]) -> AbstractConnection:
     # The pool's handlers of maintenance notices belong to the connections it keeps itself.
     plain = {name: value for name, value in options.items() if "maint" not in name and not name.startswith("orig_")}
     return kind(**{**plain, **_ours()})
@@ -485,10 +489,10 @@ def connect_to(url: str, appends: dict[str, bool]) -> Callable[[], Wire]:
     if kind == "cluster":
         tls = options.pop("connection_class", None) is not None
         options.pop("db", None)
-        # A type checker cannot see that each of these has the type of the parameter of its name.
+        cluster: Callable[..., RedisCluster] = RedisCluster
         options.update(_ours(), ssl=tls, socket_timeout=DEADLINE, max_connections=2 * _SIDE_LANES)
-        return lambda: _Cluster(RedisCluster(**options), size, where, appends, ours=True)  # type: ignore[arg-type]
-    connection = cast("type[AbstractConnection]", options.pop("connection_class", Connection))
+        return lambda: _Cluster(cluster(**options), size, where, appends, ours=True)
+    connection = cast("ConnectionKind", options.pop("connection_class", Connection))
     options.update(_ours())
     return lambda: _Server(lambda: connection(**options), size, where, appends)
 

@@ -14,13 +14,18 @@ from typing import ClassVar
 
 import pytest
 
-from authx.testing.contract.advancing import AdvancingContract
-from authx.testing.contract.feed import FeedContract
-from authx.testing.contract.harness import MakeStore
-from authx.testing.contract.opening import OpeningContract
-from authx.testing.contract.pruning import PruningContract
-from authx.testing.contract.revoking import RevokingContract
-from authx.testing.contract.rows import RowsContract
+# Before they are imported, so that a test that fails shows the values it compared.
+pytest.register_assert_rewrite(
+    *(f"{__name__}.{part}" for part in ("advancing", "feed", "opening", "pruning", "revoking", "rows"))
+)
+
+from authx.testing.contract.advancing import AdvancingContract  # noqa: E402
+from authx.testing.contract.feed import FeedContract  # noqa: E402
+from authx.testing.contract.harness import MakeStore  # noqa: E402
+from authx.testing.contract.opening import OpeningContract  # noqa: E402
+from authx.testing.contract.pruning import PruningContract  # noqa: E402
+from authx.testing.contract.revoking import RevokingContract  # noqa: E402
+from authx.testing.contract.rows import RowsContract  # noqa: E402
 
 __all__ = ["MakeStore", "StoreContract"]
 
