@@ -62,6 +62,13 @@ async def test_the_row_outlives_the_first_token(world):
     assert (await world.row(token)).expires_at >= claims_of(token)["exp"] * 1000
 
 
+async def test_the_row_outlives_a_first_token_that_outlives_the_absolute_age(world):
+    token = foreign_token(world.clock, exp=world.clock.now + 365 * DAY)
+    world.clock.advance(60)
+    tokens = await world.refreshed(token)
+    assert (await world.row(tokens["refresh_token"])).expires_at >= claims_of(token)["exp"] * 1000
+
+
 async def test_the_lost_answer_of_a_first_rotation_is_repeated(world):
     _, token = world.create_pair()
     world.store.fail("create", after_commit=True)

@@ -42,6 +42,7 @@ async def test_a_session_ends_at_its_absolute_age(world):
         world.clock.advance(11 * DAY)
         tokens = await world.refreshed(tokens["refresh_token"])
     assert claims_of(tokens["refresh_token"])["exp"] == began + MAX_AGE
+    assert (await world.row(tokens["refresh_token"])).expires_at == (began + MAX_AGE) * 1000
     world.clock.now = began + MAX_AGE - 1
     last = await world.refreshed(tokens["refresh_token"])
     assert claims_of(last["refresh_token"])["exp"] == claims_of(last["access_token"])["exp"] == began + MAX_AGE

@@ -60,6 +60,7 @@ class RevocationFeed:
         self._current = False
         self._heard: float | None = None
         self._answered_since = 0
+        self._is_away = False
 
     # What requests ask
 
@@ -147,7 +148,8 @@ class RevocationFeed:
     @property
     def answered_since(self) -> int:
         """Milliseconds since 1970 from which on the store has been answering without a break."""
-        return self._answered_since
+        # It is being asked at this moment because it answers again, though nobody has noted that yet.
+        return self._now() if self._is_away else self._answered_since
 
     @property
     def loaded(self) -> bool:
@@ -174,10 +176,15 @@ class RevocationFeed:
     def heard(self) -> None:
         """Note that the store has just answered."""
         now = self._monotonic()
-        # A break longer than this is an outage: the grace period stood still in it.
-        if self._heard is not None and now - self._heard > 2 * self._poll_interval + 2:
-            self._answered_since = self._now()
+        # A break longer than this is an outage too, though nobody saw an error: the process itself was stopped.
+        stood_still = self._heard is not None and now - self._heard > 2 * self._poll_interval + 2
+        if self._is_away or stood_still:
+            self._answered_since, self._is_away = self._now(), False
         self._heard = now
+
+    def missed(self) -> None:
+        """Note that the store has just failed to answer: the grace period stands still from here on."""
+        self._is_away = True
 
     async def load(self) -> None:
         """Take in everything the store keeps, in place of what is held.
@@ -225,6 +232,7 @@ class RevocationFeed:
     async def _pause(self, failures: int) -> None:
         # What happens meanwhile is in the store, and may not be behind the cursor.
         self._current = False
+        self.missed()
         await asyncio.sleep(_RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)])
 
     async def catch_up(self) -> None:

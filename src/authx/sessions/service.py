@@ -129,6 +129,13 @@ class Sessions:
             JWTDecodeError: There is no such session.
             StoreUnavailableError: The store did not answer; nothing was consumed.
         """
+        try:
+            return await self._rotate(use, client)
+        except StoreUnavailableError:
+            self._feed.missed()
+            raise
+
+    async def _rotate(self, use: RefreshUse, client: Client) -> Rotated:
         presented, settings = use.presented, self.settings
         straight = self._is_young(presented, use.now)
         for _ in range(_MAX_RACES):

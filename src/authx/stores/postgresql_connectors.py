@@ -97,7 +97,7 @@ def lanes_of(url: str) -> tuple[str, int | None]:
     lanes = [value for name, value in asked if name == "lanes"]
     if not lanes:
         return url, None
-    if not (len(lanes) == 1 and lanes[0].isdecimal() and 1 <= int(lanes[0]) <= _MOST_LANES):
+    if not (len(lanes) == 1 and lanes[0].isascii() and lanes[0].isdecimal() and 1 <= int(lanes[0]) <= _MOST_LANES):
         raise BadConfigurationError(
             f"the store URL {masked_url(url)} has to say lanes= once, with a number from 1 to {_MOST_LANES}"
         )
