@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
+import fastapi
 from fastapi import FastAPI
 
 from authx import AuthX, AuthXConfig
+from authx.schema import SessionTokens
 from authx.stores import Store, open_store
 from benchmarks import tokens
 from benchmarks.apps import floor
@@ -19,7 +21,7 @@ from benchmarks.stores.servers import KINDS, folder, url
 
 SESSIONS = 256
 STAMPEDE = 100
-PATH = "/auth/refresh"
+PATH = "/refresh"
 
 
 class Counted:
@@ -43,28 +45,33 @@ class Counted:
         return ask
 
 
-def make_app(store: Any) -> tuple[AuthX[Any], FastAPI]:
-    """An application with the ready-made router and nothing else."""
-    # The feed must not wait for its turn while something is timed.
-    auth: AuthX[Any] = AuthX(
-        AuthXConfig(
-            JWT_SECRET_KEY=tokens.SECRET,
-            JWT_REVOCATION_MAX_STALENESS=None,
-        ),
-        store=store,
-    )
+def make_app(store: Any, *, router: bool = False) -> tuple[AuthX[Any], FastAPI]:
+    """An application that refreshes and nothing else.
+
+    Args:
+        store: the store, or its URL.
+        router: whether with the ready-made router, which has more routes, or with a route of its own.
+    """
+    # While other cases are timed the feed does not get its turn; nobody shall be refused for that.
+    config = AuthXConfig(JWT_SECRET_KEY=tokens.SECRET, JWT_REVOCATION_MAX_STALENESS=None)
+    auth: AuthX[Any] = AuthX(config, store=store)
     app = FastAPI()
     auth.handle_errors(app)
-    app.include_router(auth.router(lambda username, password: username if password else None), prefix="/auth")
+    if router:
+        app.include_router(auth.router(lambda username, password: username if password else None))
+        return auth, app
+
+    @app.post(PATH)
+    async def refresh(request: fastapi.Request, response: fastapi.Response) -> SessionTokens:
+        return await auth.refresh(request, response)
+
     return auth, app
 
 
-async def log_in(app: FastAPI, name: str) -> str:
-    """Begins a session through the router; returns its refresh token."""
-    body = f'{{"username": "{name}", "password": "pw"}}'.encode()
-    headers = ((b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()))
-    answer = await call(app, "POST", "/auth/login", Request(headers, body))
-    return str(successor(answer))
+async def log_in(auth: AuthX[Any], name: str) -> str:
+    """Begins a session, which has a row then; returns its refresh token."""
+    request = fastapi.Request({"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": []})
+    return (await auth.login(name, request, fastapi.Response())).refresh_token
 
 
 def successor(answer: Answer) -> object:
@@ -86,18 +93,18 @@ def rotates(answer: Answer) -> bool:
     return answer.status == 200 and isinstance(body, dict) and {"access_token", "refresh_token"} <= set(body)
 
 
-def refresh_case(kind: str, place: str) -> Case:
+def refresh_case(kind: str, place: str, *, router: bool = False) -> Case:
     """POST /refresh with a token that was not seen before, each time another session's."""
-    auth, app = make_app(place)
+    auth, app = make_app(place, router=router)
 
     async def begin() -> Sequence[Request]:
         await auth.open()
-        return [bearer(token) for token in await asyncio.gather(*(log_in(app, f"u{n}") for n in range(SESSIONS)))]
+        return [bearer(token) for token in await asyncio.gather(*(log_in(auth, f"u{n}") for n in range(SESSIONS)))]
 
     return chained_case(
-        f"refresh {kind} authx",
+        f"refresh {kind} {'router' if router else 'authx'}",
         "authx",
-        f"{kind}: POST /refresh, rotating",
+        f"{kind}: POST /refresh, rotating{', in the ready-made router' if router else ''}",
         app,
         "POST",
         PATH,
@@ -133,7 +140,7 @@ def stampede_case(kind: str, place: str) -> Case:
     async def check() -> Facts:
         nonlocal held
         await auth.open()
-        held = await log_in(app, "herd")
+        held = await log_in(auth, "herd")
         answer = await call(app, "POST", PATH, bearer(forged(held)))
         if answer.status < LIMIT_OF_ERRORS:
             raise CaseError(f"authx, {kind}: a forged request was answered {answer.status}")
@@ -165,3 +172,4 @@ def cases() -> Iterable[Case]:
         if place is not None:
             yield refresh_case(kind, place)
             yield stampede_case(kind, place)
+    yield refresh_case("sqlite", str(url("sqlite", "router")), router=True)

@@ -409,6 +409,10 @@ class AuthXConfig(BaseSettings):
     def _token_mistakes(self) -> Iterator[str]:
         if self.JWT_DECODE_LEEWAY is not None and self.JWT_DECODE_LEEWAY < 0:
             yield "JWT_DECODE_LEEWAY is negative; it is the number of seconds that clocks may differ"
+        for field in ("JWT_PUBLIC_KEY", "JWT_PREVIOUS_PUBLIC_KEY"):
+            key = getattr(self, field)
+            if isinstance(key, str) and "PRIVATE KEY-----" in key:
+                yield f"{field} holds a private key; put that into JWT_PRIVATE_KEY and nowhere else"
         for field in ("JWT_ACCESS_TOKEN_EXPIRES", "JWT_REFRESH_TOKEN_EXPIRES"):
             lifetime = getattr(self, field)
             if lifetime is not None and not timedelta(0) < lifetime <= _MAX_LIFETIME:

@@ -13,7 +13,7 @@ from authx.core.csrf import access_value
 from authx.core.ids import is_session_id_of, refresh_jti, session_created_at, session_id, uuid4
 from authx.core.keys import Key
 from authx.core.strict_json import JSONObject
-from authx.exceptions import BadConfigurationError
+from authx.exceptions import BadConfigurationError, JWTDecodeError
 from authx.token import to_seconds
 from authx.types import StringOrSequence, TokenType
 
@@ -240,9 +240,25 @@ class Issuer:
             self.add_data(claims, request.data)
         if self.login_type is not None:
             claims["login_type"] = self.login_type
+        if request.data or request.audience:
+            self.refuse_unacceptable(claims)
         token = self.sign(claims, request.headers)
         expires: Any = claims.get("exp")
         return Issued(token, expires, str(claims["csrf"]))
+
+    def refuse_unacceptable(self, claims: JSONObject) -> None:
+        """What this instance would never accept it does not sign.
+
+        Args:
+            claims: Claims about to be signed.
+
+        Raises:
+            ValueError: One of them is of a wrong type or size.
+        """
+        try:
+            checks.shape(dict(claims), self.identity_claim)
+        except JWTDecodeError as error:
+            raise ValueError(str(error).removeprefix("Invalid token: ")) from None
 
     def sign(self, claims: JSONObject, headers: Mapping[str, Any] | None) -> str:
         """Sign claims as they are.

@@ -4,7 +4,8 @@ import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Generic
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.requests import Request
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 
 __all__ = ["AuthX"]
 
+_F = TypeVar("_F", bound=Callable[..., Any])
+_DECORATE: Final = object()
+
 _BOTH: tuple[TokenType, ...] = ("access", "refresh")
 _Expiry = datetime | timedelta | float | None
 
@@ -60,17 +64,18 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
     def __init__(
         self,
         config: AuthXConfig | None = None,
-        model: T | None = None,
+        model: type[T] | None = None,
         login_type: str | None = None,
         *,
         store: "Store | str | None" = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.model: T | dict[str, Any] = {} if model is None else model
+        self.model: type[T] | dict[str, Any] = {} if model is None else model
         self._gate = Gate(config or AuthXConfig(), login_type, clock, self, store)
         self._cookies = CookieWriter(self._gate)
         self._applications: list[weakref.ref[FastAPI]] = []
-        self._guards: dict[Requirement, Guard] = {}
+        # A guard lives as long as a route holds it; one made for a single request does not stay.
+        self._guards: weakref.WeakValueDictionary[Requirement, Guard] = weakref.WeakValueDictionary()
         self._limited: dict[tuple[int, int, RateLimitKeyFunc | None], LimitedGuard] = {}
         self._subject: SubjectGuard[T] | None = None
         self._finders = {kind: TokenFinder(self._gate, kind) for kind in _BOTH}
@@ -603,9 +608,16 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
 
     # The application's own functions
 
-    def set_token_blocklist(
-        self, callback: Callable[..., Any] | None = None, *, inline: bool = False
-    ) -> Callable[..., Any] | None:
+    @overload
+    def set_token_blocklist(self, callback: _F, *, inline: bool = False) -> _F: ...
+
+    @overload
+    def set_token_blocklist(self, callback: None, *, inline: bool = False) -> None: ...
+
+    @overload
+    def set_token_blocklist(self, *, inline: bool = False) -> Callable[[_F], _F]: ...
+
+    def set_token_blocklist(self, callback: Any = _DECORATE, *, inline: bool = False) -> Any:
         """Register the function that says whether a token is revoked; usable as a decorator.
 
         It is asked after signature, times and type were checked, once a request.
@@ -617,12 +629,21 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
         Returns:
             The callback.
         """
+        if callback is _DECORATE:
+            return partial(self.set_token_blocklist, inline=inline)
         self._gate.blocklist = None if callback is None else Callback(callback, inline=inline)
         return callback
 
-    def set_subject_getter(
-        self, callback: Callable[..., Any] | None = None, *, inline: bool = False
-    ) -> Callable[..., Any] | None:
+    @overload
+    def set_subject_getter(self, callback: _F, *, inline: bool = False) -> _F: ...
+
+    @overload
+    def set_subject_getter(self, callback: None, *, inline: bool = False) -> None: ...
+
+    @overload
+    def set_subject_getter(self, *, inline: bool = False) -> Callable[[_F], _F]: ...
+
+    def set_subject_getter(self, callback: Any = _DECORATE, *, inline: bool = False) -> Any:
         """Register the function that finds the subject of a token; usable as a decorator.
 
         Args:
@@ -632,6 +653,8 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
         Returns:
             The callback.
         """
+        if callback is _DECORATE:
+            return partial(self.set_subject_getter, inline=inline)
         self._gate.subject_getter = None if callback is None else Callback(callback, inline=inline)
         return callback
 
@@ -648,11 +671,11 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
         self._gate.claims_getter = None if callback is None else Callback(callback)
         return callback
 
-    def set_callback_token_blocklist(self, callback: Callable[..., Any] | None) -> Callable[..., Any] | None:
+    def set_callback_token_blocklist(self, callback: _F) -> _F:
         """The same as `set_token_blocklist`."""
         return self.set_token_blocklist(callback)
 
-    def set_callback_get_model_instance(self, callback: Callable[..., Any] | None) -> Callable[..., Any] | None:
+    def set_callback_get_model_instance(self, callback: _F) -> _F:
         """The same as `set_subject_getter`."""
         return self.set_subject_getter(callback)
 
@@ -689,7 +712,9 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
         """
         if self._gate.blocklist is None or token is None:
             return False
-        return bool(await self._gate.blocklist(token, **kwargs))
+        if not token.isascii():
+            return bool(await self._gate.blocklist(token, **kwargs))
+        return await self._gate.is_blocked(token.encode("ascii"), **kwargs)
 
     # Cookies
 

@@ -153,6 +153,11 @@ async def test_a_reserved_claim_is_an_error_before_anything_is_consumed(world, n
         ({"scopes": "read"}, ValueError),
         ({"scopes": [1]}, ValueError),
         ({"scopes": 7}, (TypeError, ValueError)),
+        # `jti` and `iat` may be replaced, by what a verifier can read.
+        ({"jti": 7}, (TypeError, ValueError)),
+        ({"jti": ""}, (TypeError, ValueError)),
+        ({"iat": "now"}, (TypeError, ValueError)),
+        ({"iat": 1e300}, (TypeError, ValueError)),
     ],
 )
 async def test_claims_that_cannot_stand_in_a_token_are_an_error_before_anything_is_consumed(world, answer, error):

@@ -4,9 +4,11 @@ from datetime import timedelta
 
 import pytest
 from tests.compat.tokens import claims_of
-from tests.sessions.world import ACCESS_LIFE, DAY, MAX_AGE, REFRESH_LIFE, foreign_token, sid_of
+from tests.sessions.world import ACCESS_LIFE, DAY, MAX_AGE, REFRESH_LIFE, SECRET, foreign_token, sid_of
 
+from authx import AuthX, AuthXConfig
 from authx.core.ids import session_created_at
+from authx.testing import Clock
 
 pytestmark = pytest.mark.anyio
 
@@ -114,6 +116,15 @@ async def test_an_access_token_cannot_be_tied_to_what_is_no_session_of_the_subje
 async def test_claims_of_the_protocol_cannot_be_set(world, make, name):
     with pytest.raises(TypeError, match=name):
         getattr(world.auth, make)("alice", data={name: 1})
+
+
+@pytest.mark.parametrize("data", [{"jti": 7}, {"jti": ""}, {"jti": "x" * 256}, {"iat": "now"}, {"iat": -1}], ids=str)
+@pytest.mark.parametrize("make", ["create_access_token", "create_refresh_token", "create_token_pair"])
+def test_no_token_is_made_that_would_be_refused(make, data):
+    auth = AuthX(AuthXConfig(JWT_SECRET_KEY=SECRET), clock=Clock())
+    (name,) = data
+    with pytest.raises((TypeError, ValueError), match=name):
+        getattr(auth, make)("alice", data=data)
 
 
 async def test_a_token_of_authx_is_refreshed(world):

@@ -1,6 +1,7 @@
 """`refresh_token_required` with a store: it decides, and leaves everything as it is."""
 
 import pytest
+from fastapi import Depends
 from tests.compat.tokens import claims_of
 from tests.sessions.test_reuse import lose, rotated
 from tests.sessions.world import AGENT, GRACE, HOME, bearer, sid_of
@@ -134,10 +135,10 @@ async def test_a_token_that_expires_during_the_request_is_still_refreshed(world)
 
 
 async def test_guards_that_do_not_look_at_the_type_decide_as_well(world):
-    loose = world.auth.token_required(verify_type=False)
+    loose = Depends(world.auth.token_required(verify_type=False))
 
     @world.app.get("/loose")
-    async def route(payload=world.auth.ACCESS_REQUIRED.__class__(loose)):
+    async def route(payload=loose):
         return payload.sub
 
     chain, _ = await rotated(world, 3)

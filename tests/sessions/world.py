@@ -31,6 +31,7 @@ class World:
 
     Attributes:
         options: Further arguments of the next logins.
+        pause: Seconds that pass in the route `/both` before it refreshes.
     """
 
     def __init__(self, store: Store, clock: Clock | None, fields: dict[str, Any]) -> None:
@@ -40,6 +41,7 @@ class World:
             AuthXConfig(**{"JWT_SECRET_KEY": SECRET} | fields), store=self.store, clock=self.clock
         )
         self.options: dict[str, Any] = {}
+        self.pause = 0.0
         self.told: list[SecurityEvent] = []
         for name in EVENTS:
             self.auth.on(name, self.told.append)
@@ -138,7 +140,7 @@ def make_app(world: World) -> FastAPI:
     async def both(
         request: Request, response: Response, payload: TokenPayload = auth.REFRESH_REQUIRED
     ) -> SessionTokens:
-        world.clock.advance(getattr(world, "pause", 0))
+        world.clock.advance(world.pause)
         return await auth.refresh(request, response)
 
     return app

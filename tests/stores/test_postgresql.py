@@ -89,8 +89,12 @@ def server() -> Iterator[PostgreSQL]:
         yield server
 
 
+def with_query(url: str, query: str) -> str:
+    return f"{url}{'&' if '?' in url else '?'}{query}"
+
+
 def connected(url: str, name: str) -> str:
-    return f"{url}{'&' if '?' in url else '?'}application_name={name}"
+    return with_query(url, f"application_name={name}")
 
 
 async def sessions_named(raw: asyncpg.Connection, name: str) -> int:
@@ -319,10 +323,10 @@ async def counted_round_trips(url: str) -> AsyncIterator[tuple[str, Counter[str]
         server.close()
 
 
-async def test_a_refresh_is_one_round_trip(postgres_url, postgres_prefix):
+async def test_a_refresh_is_one_round_trip(server):
     async with (
-        counted_round_trips(postgres_url) as (url, sent),
-        opened(PostgreSQLStore(url, prefix=postgres_prefix)) as store,
+        counted_round_trips(server.url) as (url, sent),
+        opened(PostgreSQLStore(url, prefix="counted_")) as store,
     ):
         row = session_of()
         await store.create(row)
@@ -334,11 +338,11 @@ async def test_a_refresh_is_one_round_trip(postgres_url, postgres_prefix):
         assert sent == {"B": 5, "E": 5, "S": 5}
 
 
-async def test_over_a_pool_each_call_is_one_round_trip_too(postgres_url, postgres_prefix):
+async def test_over_a_pool_each_call_is_one_round_trip_too(server):
     async with (
-        counted_round_trips(postgres_url) as (url, sent),
+        counted_round_trips(server.url) as (url, sent),
         asyncpg.create_pool(url, min_size=0, max_size=8) as pool,
-        opened(PostgreSQLStore(pool=pool, prefix=postgres_prefix)) as store,
+        opened(PostgreSQLStore(pool=pool, prefix="counted_")) as store,
     ):
         for is_counted in (False, True):
             row = session_of()
@@ -378,7 +382,9 @@ async def test_rotations_commit_relaxed_and_everything_else_fully(
         store = (
             PostgreSQLStore(pool=pool, prefix=postgres_prefix)
             if borrowed
-            else PostgreSQLStore(f"{postgres_url}&options=-csynchronous_commit%3D{standard}", prefix=postgres_prefix)
+            else PostgreSQLStore(
+                with_query(postgres_url, f"options=-csynchronous_commit%3D{standard}"), prefix=postgres_prefix
+            )
         )
         row = session_of()
         await store.create(row)
@@ -510,10 +516,10 @@ async def gone(raw: asyncpg.Connection, name: str) -> bool:
     return True
 
 
-@pytest.mark.parametrize(("query", "lanes", "expected"), [("&lanes=2", None, 2), ("&lanes=2", 3, 3), ("", 1, 1)])
+@pytest.mark.parametrize(("query", "lanes", "expected"), [("lanes=2", None, 2), ("lanes=2", 3, 3), ("", 1, 1)])
 async def test_the_number_of_lanes_can_be_chosen(raw, postgres_url, postgres_prefix, query, lanes, expected):
     name = f"lanes-{expected}"
-    url = connected(postgres_url, name) + query
+    url = with_query(connected(postgres_url, name), query) if query else connected(postgres_url, name)
     async with opened(PostgreSQLStore(url, prefix=postgres_prefix, lanes=lanes)) as store:
         await at_once(50, lambda n: store.get(""))
         assert await sessions_named(raw, name) == expected
@@ -696,9 +702,22 @@ async def until_it_answers(store: PostgreSQLStore) -> None:
             return
 
 
+@pytest.fixture(params=["own", "borrowed"])
+async def under_load(request, server: PostgreSQL) -> AsyncIterator[PostgreSQLStore]:
+    if request.param == "own":
+        async with opened(PostgreSQLStore(server.url)) as store:
+            yield store
+    else:
+        async with (
+            asyncpg.create_pool(server.url, min_size=0, max_size=8) as pool,
+            opened(PostgreSQLStore(pool=pool)) as store,
+        ):
+            yield store
+
+
 @pytest.mark.parametrize("how", ["stop", "crash"])
-async def test_a_restart_under_load_is_an_outage_and_nothing_else(on_own_server, server, how, caplog):
-    store = on_own_server
+async def test_a_restart_under_load_is_an_outage_and_nothing_else(under_load, server, how, caplog):
+    store = under_load
     rows = [session_of() for _ in range(4)]
     for row in rows:
         await store.create(row)
@@ -789,7 +808,7 @@ async def test_after_a_reconnection_a_reader_loads_everything(on_own_server, ser
 async def test_a_standby_that_only_reads_is_a_store_that_does_not_answer(on_own_server, server):
     row = session_of()
     await on_own_server.create(row)
-    url = f"{server.url}&options=-cdefault_transaction_read_only%3Don"
+    url = with_query(server.url, "options=-cdefault_transaction_read_only%3Don")
     store = PostgreSQLStore(url)
     assert await store.get(row.sid) == (row, None)
     with pytest.raises(StoreUnavailableError, match="ReadOnly"):

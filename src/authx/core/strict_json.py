@@ -1,6 +1,7 @@
 """JSON objects, read strictly: no duplicate names, finite numbers, exact integers, nothing but UTF-8."""
 
 import json
+from enum import Enum
 from math import isfinite
 from typing import Final, NoReturn, TypeAlias
 
@@ -86,8 +87,13 @@ def dump_object(value: JSONObject) -> bytes:
         return _dump_slowly(value)
     if b"null" in raw and json.loads(raw) != value:
         # orjson writes NaN and infinities as null without a word.
-        json.dumps(value, allow_nan=False)
+        json.dumps(value, allow_nan=False, default=_as_orjson)
     return raw
+
+
+def _as_orjson(value: object) -> object:
+    """Show the standard library what orjson made of an identifier or a member of an enumeration."""
+    return value.value if isinstance(value, Enum) else str(value)
 
 
 def _dump_slowly(value: JSONObject) -> bytes:

@@ -22,7 +22,7 @@ from authx.exceptions import (
     RateLimitExceeded,
     StoreUnavailableError,
 )
-from authx.http.credentials import CredentialsMiddleware
+from authx.http.credentials import CredentialsMiddleware, send_cookies
 from authx.http.openapi import describe_errors
 
 __all__ = ["ErrorAnswers", "install_handler"]
@@ -131,7 +131,9 @@ class ErrorAnswers:
         if "websocket.http.response" not in connection.scope.get("extensions", {}):
             await connection.close(_POLICY_VIOLATION, error.code)
             return None
-        return response
+        # Older versions of Starlette drop what a handler returns for a WebSocket.
+        await connection.send_denial_response(response)
+        return None
 
     def _respond(self, scope: Scope, error: AuthXException) -> Response:  # noqa: ARG002 - for those with cookies
         return respond(error, self.message(error), realm="authx")
@@ -207,7 +209,8 @@ def respond(
         status = error.authx_status or status
         if isinstance(error, MissingCSRFTokenError) and error.evidence is not None:
             error_type, message = MissingTokenError.__name__, token_error or message
-    body: dict[str, Any] = {message_key: message, "error_type": error_type}
+    text = message.encode("utf-8", "replace").decode()
+    body: dict[str, Any] = {message_key: text, "error_type": error_type}
     if not as_authx:
         body["code"] = (refused_refresh and error.refresh_code) or error.code
         body["action"] = _action(error, refused_refresh=refused_refresh)
@@ -219,7 +222,9 @@ def respond(
     if isinstance(error, RateLimitExceeded | StoreUnavailableError):
         headers["Retry-After"] = str(error.retry_after)
     response = Response(orjson.dumps(body), status, headers, media_type="application/json")
-    response.raw_headers.extend((b"set-cookie", line) for line in deletions or ())
+    if deletions:
+        # They take the place of whatever the request has set before it failed.
+        send_cookies(response, deletions, on_error=True)
     return response
 
 

@@ -8,7 +8,8 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from threading import RLock
+from typing import TYPE_CHECKING, Any, Final
 
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
 __all__ = ["Gate"]
 
 _logger = logging.getLogger("authx")
+# How long several dependencies of one request share what one of them found out.
+_MEMO_SECONDS: Final = 5.0
 
 
 class Gate:
@@ -80,6 +83,8 @@ class Gate:
         self._source = source
         self._scope_key: Final = f"authx.seen.{id(self):x}"
         self._wiring: Wiring | None = None
+        self._lock: Final = RLock()
+        self._generation = 0
 
     @property
     def wiring(self) -> Wiring:
@@ -91,10 +96,19 @@ class Gate:
         return self._wiring or self._wire()
 
     def _wire(self) -> Wiring:
+        with self._lock:
+            while True:
+                asked = self._generation
+                wiring = self._wire_once()
+                # Settings that changed meanwhile, in another thread, must not be lost.
+                if asked == self._generation:
+                    self._wiring = wiring
+                    return wiring
+
+    def _wire_once(self) -> Wiring:
         with_store = self._store is not None or self.config.JWT_STORE_URL is not None
         wiring = wire(self.config, self.login_type, self.ids, with_store=with_store)
         self._engine = self._engine_for(self.config)
-        self._wiring = wiring
         return wiring
 
     def _engine_for(self, config: AuthXConfig) -> "SessionEngine | None":
@@ -126,6 +140,7 @@ class Gate:
 
     def forget(self) -> None:
         """Throw away what was derived from the settings."""
+        self._generation += 1
         self._wiring = None
 
     @cached_property
@@ -272,14 +287,14 @@ class Gate:
                 found = await self.find(connection, kind, requirement.locations, requirement.verify_csrf)
             token = found.token
             seen: dict[bytes, Verified] | None = scope.get(self._scope_key)
-            if isinstance(connection, WebSocket) and connection.application_state is not WebSocketState.CONNECTING:
-                # A socket may stay open for hours: what was true at its handshake proves nothing now.
+            if seen is not None and self._is_long_ago(connection):
                 seen = None
             verified = None if seen is None else seen.get(token)
             if verified is None:
                 verified = await self._verify(wiring, token, requirement)
                 if seen is None:
                     scope[self._scope_key] = {token: verified}
+                    scope[f"{self._scope_key}.since"] = self.clock()
                 else:
                     seen[token] = verified
             elif requirement.verify_type:
@@ -314,6 +329,14 @@ class Gate:
             SecurityEvent(event="csrf_failed", at=at, ip_address=client.ip, user_agent=client.user_agent)
         )
 
+    def _is_long_ago(self, connection: HTTPConnection) -> bool:
+        """A socket or a stream may stay open for hours: what was true at its beginning proves nothing now."""
+        if isinstance(connection, WebSocket) and connection.application_state is not WebSocketState.CONNECTING:
+            return True
+        now = self.clock()
+        since: float = connection.scope.setdefault(f"{self._scope_key}.since", now)
+        return not 0 <= now - since <= _MEMO_SECONDS
+
     async def _verify(self, wiring: Wiring, token: bytes, requirement: Requirement) -> Verified:
         if len(token) > wiring.max_token_bytes:
             raise _too_long(wiring.max_token_bytes)
@@ -326,11 +349,12 @@ class Gate:
             raise RevokedTokenError("Token has been revoked")
         return verified
 
-    async def is_blocked(self, token: bytes) -> bool:
+    async def is_blocked(self, token: bytes, **more: Any) -> bool:
         """Ask the application whether a verified token is revoked, in every spelling that it has.
 
         Args:
             token: The compact token; its signature is good.
+            **more: Passed on.
 
         Returns:
             Its answer; False where there is nobody to ask.
@@ -338,7 +362,7 @@ class Gate:
         if self.blocklist is None:
             return False
         for text in codec.spellings(token, self.wiring.verifier.ring):
-            if await self.blocklist(text.decode("ascii")):
+            if await self.blocklist(text.decode("ascii"), **more):
                 return True
         return False
 

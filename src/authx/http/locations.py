@@ -5,7 +5,7 @@ from typing import Final, NamedTuple, Protocol
 from urllib.parse import parse_qsl
 
 from starlette.exceptions import HTTPException
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.types import Scope
 
 from authx.core.strict_json import NotAnObjectError, load_object
@@ -15,6 +15,10 @@ from authx.types import TokenLocation
 __all__ = ["CookieLocation", "Found", "HeaderLocation", "JSONLocation", "Location", "QueryLocation"]
 
 _MAX_QUERY_FIELDS: Final = 1000
+_FOREIGN: Final = (
+    "the request comes from a page of another origin; if that is one of yours, add it to JWT_CSRF_TRUSTED_ORIGINS, "
+    "and let the server trust its proxy's headers"
+)
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
@@ -223,7 +227,10 @@ class JSONLocation:
         """See `Location.find_in_body`."""
         if not isinstance(connection, Request) or not _is_json(connection.scope):
             return None
-        body = await connection.body()
+        try:
+            body = await connection.body()
+        except ClientDisconnect:
+            raise InvalidRequestError("the client went away before its body was read") from None
         if not body.strip():
             return None
         try:
@@ -315,7 +322,7 @@ class CookieLocation:
             return None
         try:
             form = await connection.form()
-        except (HTTPException, ValueError):
+        except (HTTPException, ValueError, ClientDisconnect):
             raise InvalidRequestError("the form in the body is not readable") from None
         request_ends = connection.scope.get("fastapi_inner_astack")
         if request_ends is not None:
@@ -336,11 +343,11 @@ class CookieLocation:
         origins = header_values(scope, b"origin")
         if origins:
             if any(self._is_foreign(origin.decode("latin-1"), scope) for origin in origins):
-                raise CSRFOriginError("the request comes from a page of another origin")
+                raise CSRFOriginError(_FOREIGN)
             return
         sites = header_values(scope, b"sec-fetch-site")
         if any(site in (b"cross-site", b"same-site") for site in sites):
-            raise CSRFOriginError("the request comes from a page of another site")
+            raise CSRFOriginError(_FOREIGN)
 
     def _is_foreign(self, origin: str, scope: Scope) -> bool:
         return origin not in self._trusted_origins and origin != own_origin(scope)

@@ -126,8 +126,10 @@ class Refreshable:
             ValueError: A number is not finite.
         """
         replaced = {name: value for name, value in more.items() if name != "scopes"}
-        scratch: JSONObject = {"scopes": scope_list(more.get("scopes") or [])}
+        scratch: JSONObject = {"sub": self.claims["sub"], "jti": "-", "iat": 0}
+        scratch["scopes"] = scope_list(more.get("scopes") or [])
         issuer.add_data(scratch, replaced)
+        issuer.refuse_unacceptable(scratch)
         dump_object(scratch)
 
 
