@@ -8,7 +8,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import pytest
-from tests.races.places import File, Place, PostgreSQL
+from tests.races.places import File, Place
+from tests.stores.postgres_server import PostgreSQL
 from tests.stores.servers import Node
 
 Watched = AbstractAsyncContextManager[tuple[str, Callable[[], Any]]]

@@ -21,6 +21,8 @@ from authx.testing.contract.harness import (
 
 __all__ = ["RevokingContract"]
 
+TWIN_OF_ALICE = "user-16401"
+
 
 class RevokingContract:
     """See `StoreContract`."""
@@ -145,6 +147,18 @@ class RevokingContract:
         for sid in (revoked.sid, without_row.sid, others.sid, session_of("bob").sid, "", "nope"):
             assert (await store.revoke(cut_off(spared=sid))).spared is None
         assert await store.get("", "alice") == (None, Cutoff(at=NOW))
+
+    @on_a_loop
+    async def test_a_cutoff_spares_no_session_of_another_whose_ids_look_like_the_subjects(self, store: Store) -> None:
+        # Ids end in sixteen bits of a hash of the subject, and these two have the same.
+        theirs = session_of(TWIN_OF_ALICE, created_at=NOW - HOUR)
+        assert theirs.sid[-4:] == session_of("alice").sid[-4:]
+        await store.create(theirs)
+        assert (await store.revoke(cut_off("alice", spared=theirs.sid))).spared is None
+        assert await store.get(theirs.sid) == (theirs, None)
+        assert await store.list(TWIN_OF_ALICE, NOW) == [theirs]
+        assert await advance(store, theirs, sub="alice") is None
+        assert await advance(store, theirs) is not None
 
     @on_a_loop
     async def test_many_cutoffs_at_once_leave_the_latest(self, store: Store, other: Store) -> None:
