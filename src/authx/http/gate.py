@@ -261,7 +261,9 @@ class Gate:
         engine = self._engine
         if engine is not None and (verified.kind != "access" or not engine.clears(verified.claims, now)):
             return None
-        scope.setdefault(self._scope_key, {})[token] = verified
+        if verified.kind == "refresh":
+            # Cookies that are set later in this request replace the ones that this token came in.
+            scope.setdefault(self._scope_key, {})[token] = verified
         return verified
 
     async def admit(self, connection: HTTPConnection, requirement: Requirement) -> Verified:

@@ -113,9 +113,10 @@ class Connections:
             BadConfigurationError: The tables are not there.
             sqlite3.Error: Anything else.
         """
-        if not self._on_loop.is_stuck:
+        main = self._main
+        if main is not None and not self._on_loop.is_stuck:
             try:
-                return self._execute(sql, values)
+                return main.execute(sql, values).fetchall()
             except sqlite3.Error as error:
                 if _code(error) not in _LOCKED:
                     raise self._explained(error) from None
