@@ -14,6 +14,8 @@ from tests.races.wire import Answer, Line, claims_of
 from authx.stores import open_store
 
 HERD = 100
+# A race is not won every time.
+ROUNDS = 4
 
 
 async def all_at_once(requests: Sequence[tuple[Machine, str, str, str]]) -> list[Answer]:
@@ -82,16 +84,18 @@ async def check_out_within_a_second(machines: Sequence[Machine], tokens: Iterabl
 
 def test_a_hundred_refreshes_of_one_token_give_one_successor(place, machines):
     async def scenario():
-        token = (await machines[0].log_in("herd")).body["refresh_token"]
-        await check_one_successor(place, machines, token)
+        for _ in range(ROUNDS):
+            token = (await machines[0].log_in("herd")).body["refresh_token"]
+            await check_one_successor(place, machines, token)
 
     asyncio.run(scenario())
 
 
 def test_a_hundred_first_refreshes_of_a_session_without_a_row_give_one_successor(place, machines):
     async def scenario():
-        token = (await machines[0].pair("herd")).body["refresh_token"]
-        await check_one_successor(place, machines, token)
+        for _ in range(ROUNDS):
+            token = (await machines[0].pair("herd")).body["refresh_token"]
+            await check_one_successor(place, machines, token)
 
     asyncio.run(scenario())
 

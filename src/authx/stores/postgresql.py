@@ -17,6 +17,7 @@ from authx.stores.postgresql_schema import SCHEMA_VERSION, schema, statements
 from authx.stores.rows import (
     KEEP_REVOCATIONS,
     KEEP_SESSIONS,
+    is_rest_of_row,
     require_prefix,
     revocation_from,
     session_from,
@@ -209,23 +210,26 @@ class PostgreSQLStore:
             InvalidRowError: The row makes no sense.
         """
         opened = self._opened.here() or await self._opened.get()
+        ip, user_agent = _note(ip), _note(user_agent)
         rows = await opened.lanes.fetch(
-            self._advance,
-            _key(sid),
-            _key(sub),
-            from_generation,
-            to_generation,
-            at,
-            expires_at,
-            _note(ip),
-            _note(user_agent),
+            self._advance, _key(sid), _key(sub), from_generation, to_generation, at, expires_at, ip, user_agent
         )
         if not rows:
             return None
-        session = _session(rows[0])
-        if session is None:
+        created_at, ends_at, device = rows[0]
+        if not is_rest_of_row(created_at, ends_at, device):
             raise InvalidRowError(sid)
-        return session
+        return Session(
+            sid=sid,
+            sub=sub,
+            generation=to_generation,
+            created_at=created_at,
+            rotated_at=at,
+            expires_at=ends_at,
+            ip=ip,
+            user_agent=user_agent,
+            device=device,
+        )
 
     async def revoke(self, revocation: Revocation) -> Revocation:
         """End something, durably when it returns, and tell every process. See `Store.revoke`."""

@@ -134,6 +134,7 @@ def statements(prefix: str) -> Statements:
                 reason = excluded.reason, sub = excluded.sub, spared = excluded.spared
             RETURNING at, spared, pg_notify('{channel}', '')"""
 
+    # Returns what of the new row the caller does not know.
     def advance(begin: str, source: str, condition: str) -> str:
         return f"""{begin}
             UPDATE {p}sessions AS s SET
@@ -149,7 +150,7 @@ def statements(prefix: str) -> Statements:
                 AND NOT EXISTS (SELECT FROM {p}cutoffs AS c
                     WHERE c.sub = $2 AND c.at > s.created_at AND c.spared IS DISTINCT FROM $1)
                 AND s.created_at >= coalesce({everyone}, 0){condition}
-            RETURNING {row}"""
+            RETURNING s.created_at, s.expires_at, s.device"""
 
     return Statements(
         channel=channel,

@@ -11,6 +11,7 @@ __all__ = [
     "COLUMNS",
     "KEEP_REVOCATIONS",
     "KEEP_SESSIONS",
+    "is_rest_of_row",
     "later",
     "require_prefix",
     "revocation_from",
@@ -48,7 +49,7 @@ def session_from(row: Sequence[object]) -> Session | None:
         The session; `None` if the row holds what no session can.
     """
     sid, sub, generation, created_at, rotated_at, expires_at, revoked_at, reason, ip, user_agent, device = row
-    # `type` and not `isinstance`: this runs at every refresh, and no driver makes subclasses.
+    # `type` and not `isinstance`: a bool is no number here, and no driver makes subclasses.
     if (
         type(sid) is str
         and type(sub) is str
@@ -77,6 +78,24 @@ def session_from(row: Sequence[object]) -> Session | None:
             device=device,
         )
     return None
+
+
+def is_rest_of_row(created_at: object, expires_at: object, device: object) -> bool:
+    """Tell whether a rotation found in a row what a session has there.
+
+    Args:
+        created_at: What it found.
+        expires_at: What it found.
+        device: What it found.
+
+    Returns:
+        Whether it did.
+    """
+    return (
+        type(created_at) is int
+        and (expires_at is None or type(expires_at) is int)
+        and (device is None or type(device) is str)
+    )
 
 
 def sessions_from(rows: Iterable[Sequence[object]]) -> list[Session]:

@@ -16,6 +16,7 @@ from authx.stores.per_loop import PerLoop
 from authx.stores.rows import (
     KEEP_REVOCATIONS,
     KEEP_SESSIONS,
+    is_rest_of_row,
     require_prefix,
     revocation_from,
     session_from,
@@ -177,10 +178,20 @@ class SQLiteStore:
         if not rows:
             return None
         connections.wrote()
-        session = session_from(rows[0])
-        if session is None:
+        created_at, ends_at, device = rows[0]
+        if not is_rest_of_row(created_at, ends_at, device):
             raise InvalidRowError(sid)
-        return session
+        return Session(
+            sid=sid,
+            sub=sub,
+            generation=to_generation,
+            created_at=created_at,
+            rotated_at=at,
+            expires_at=ends_at,
+            ip=ip,
+            user_agent=user_agent,
+            device=device,
+        )
 
     async def revoke(self, revocation: Revocation) -> Revocation:
         """End something, durably when it returns."""

@@ -14,19 +14,20 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from authx.exceptions import AuthXException, BadConfigurationError, StoreUnavailableError
 
 __all__ = ["Connections", "Row", "Value", "is_unreadable_text"]
 
 Value: TypeAlias = str | int | None
-Row: TypeAlias = tuple[object, ...]
+# SQLite's columns hold values of any type, whatever they were declared as.
+Row: TypeAlias = tuple[Any, ...]
 _Result = TypeVar("_Result")
 
 _PATIENCE: Final = 5.0
 _PAUSE: Final = (0.0003, 0.004)
-_CHECKPOINT_AFTER: Final = 0.5
+_CHECKPOINT_AFTER: Final = 1.0
 _LARGEST_WAL: Final = 64 * 1024 * 1024
 _TRUNCATE_WAIT_MS: Final = 500
 _LOCKED: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})

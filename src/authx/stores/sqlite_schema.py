@@ -129,6 +129,7 @@ def statements(prefix: str) -> Statements:
                 AND (c.at IS NULL OR s.created_at >= c.at OR s.sid = c.spared)
                 AND s.created_at >= coalesce({everyone}, 0)
             ORDER BY s.created_at DESC, s.sid DESC LIMIT ?3""",
+        # Returns what of the new row the caller does not know.
         advance=f"""
             UPDATE {prefix}sessions SET
                 generation = ?4,
@@ -141,7 +142,7 @@ def statements(prefix: str) -> Statements:
                 AND NOT EXISTS (SELECT 1 FROM {prefix}cutoffs AS c
                     WHERE c.sub = ?2 AND c.at > created_at AND c.spared IS NOT ?1)
                 AND created_at >= coalesce({everyone}, 0)
-            RETURNING {columns}""",
+            RETURNING created_at, expires_at, device""",
         revoke_session=f"""
             INSERT INTO {prefix}sessions
                 (sid, sub, generation, created_at, rotated_at, expires_at, revoked_at, revoked_reason, prune_at)
