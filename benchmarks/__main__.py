@@ -14,13 +14,13 @@ FULL = {
     "codec": Effort(rounds=80, chunk=6_000),
     "http": Effort(rounds=150, chunk=8_000),
     "stores": Effort(rounds=60, chunk=30_000),
-    "revocations": Effort(rounds=300, chunk=8_000),
+    "revocations": Effort(rounds=800, chunk=2_500),
 }
 QUICK = {
     "codec": Effort(rounds=15, chunk=2_000),
     "http": Effort(rounds=20, chunk=5_000),
     "stores": Effort(rounds=12, chunk=20_000),
-    "revocations": Effort(rounds=60, chunk=5_000),
+    "revocations": Effort(rounds=200, chunk=2_500),
 }
 IMPORT_ROUNDS = 15
 QUICK_IMPORT_ROUNDS = 9

@@ -23,7 +23,7 @@ AT_ONCE = 32
 SESSIONS = 32 * AT_ONCE
 # SQLite's log is written into its file now and then; neither that nor what it costs the next statement is timed.
 CALM = 0.05
-CHECKPOINT_AFTER = 0.5
+CHECKPOINT_AFTER = 1.0
 
 # redis-py complains of clients that go before the process does.
 _clients: list[object] = []
@@ -92,8 +92,7 @@ class BareSQLite:
         at = now()
         values = (one.sid, one.sub, one.generation, one.generation + 1, at, at + 20 * DAY, ADDRESS, AGENT)
         rows = self._connection.execute(self._statement, values).fetchall()
-        generation: int = rows[0][2]
-        return generation
+        return one.generation + len(rows)
 
     async def rest(self) -> None:
         if time.monotonic() > self._next_checkpoint:
@@ -134,8 +133,7 @@ class BarePostgreSQL:
             )
         finally:
             self._free.put_nowait(statement)
-        generation: int = rows[0]["generation"]
-        return generation
+        return one.generation + len(rows)
 
     async def rest(self) -> None:
         pass
@@ -185,7 +183,7 @@ class BareRedis:
             )
         finally:
             self._free.put_nowait(client)
-        return one.generation + 1 if reply else 0
+        return one.generation + bool(reply)
 
     async def rest(self) -> None:
         pass

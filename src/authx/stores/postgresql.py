@@ -216,8 +216,8 @@ class PostgreSQLStore:
         )
         if not rows:
             return None
-        created_at, ends_at, device = rows[0]
-        if not is_rest_of_row(created_at, ends_at, device):
+        created_at, ends_at, reason, device = rows[0]
+        if not is_rest_of_row(created_at, ends_at, reason, device):
             raise InvalidRowError(sid)
         return Session(
             sid=sid,
@@ -226,6 +226,7 @@ class PostgreSQLStore:
             created_at=created_at,
             rotated_at=at,
             expires_at=ends_at,
+            revoked_reason=reason,
             ip=ip,
             user_agent=user_agent,
             device=device,

@@ -150,7 +150,7 @@ def statements(prefix: str) -> Statements:
                 AND NOT EXISTS (SELECT FROM {p}cutoffs AS c
                     WHERE c.sub = $2 AND c.at > s.created_at AND c.spared IS DISTINCT FROM $1)
                 AND s.created_at >= coalesce({everyone}, 0){condition}
-            RETURNING s.created_at, s.expires_at, s.device"""
+            RETURNING s.created_at, s.expires_at, s.revoked_reason, s.device"""
 
     return Statements(
         channel=channel,

@@ -80,12 +80,13 @@ def session_from(row: Sequence[object]) -> Session | None:
     return None
 
 
-def is_rest_of_row(created_at: object, expires_at: object, device: object) -> bool:
+def is_rest_of_row(created_at: object, expires_at: object, reason: object, device: object) -> bool:
     """Tell whether a rotation found in a row what a session has there.
 
     Args:
         created_at: What it found.
         expires_at: What it found.
+        reason: What it found.
         device: What it found.
 
     Returns:
@@ -94,6 +95,7 @@ def is_rest_of_row(created_at: object, expires_at: object, device: object) -> bo
     return (
         type(created_at) is int
         and (expires_at is None or type(expires_at) is int)
+        and (reason is None or type(reason) is str)
         and (device is None or type(device) is str)
     )
 

@@ -178,8 +178,8 @@ class SQLiteStore:
         if not rows:
             return None
         connections.wrote()
-        created_at, ends_at, device = rows[0]
-        if not is_rest_of_row(created_at, ends_at, device):
+        created_at, ends_at, reason, device = rows[0]
+        if not is_rest_of_row(created_at, ends_at, reason, device):
             raise InvalidRowError(sid)
         return Session(
             sid=sid,
@@ -188,6 +188,7 @@ class SQLiteStore:
             created_at=created_at,
             rotated_at=at,
             expires_at=ends_at,
+            revoked_reason=reason,
             ip=ip,
             user_agent=user_agent,
             device=device,

@@ -30,6 +30,8 @@ _PAUSE: Final = (0.0003, 0.004)
 _CHECKPOINT_AFTER: Final = 1.0
 _LARGEST_WAL: Final = 64 * 1024 * 1024
 _TRUNCATE_WAIT_MS: Final = 500
+_MOST_PASSES: Final = 4
+_FEW_FRAMES: Final = 1000
 _LOCKED: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _UNAVAILABLE: Final = _LOCKED | {
     sqlite3.SQLITE_CANTOPEN,
@@ -309,14 +311,19 @@ class Connections:
             return
         # Whatever goes wrong here goes wrong again, and is told, at the next statement.
         with suppress(sqlite3.Error, OSError):
-            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-            if Path(f"{self._path}-wal").stat().st_size > _LARGEST_WAL:
-                # Under constant writing the passive kind never gets to begin the log anew.
-                connection.execute(f"PRAGMA busy_timeout = {_TRUNCATE_WAIT_MS}").fetchall()
-                try:
-                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-                finally:
-                    connection.execute("PRAGMA busy_timeout = 0").fetchall()
+            _checkpoint_passively(connection)
+            if Path(f"{self._path}-wal").stat().st_size <= _LARGEST_WAL:
+                return
+            # Under constant writing the passive kind never gets to begin the log anew. The other kind locks the file
+            # for as long as there is something left to do.
+            for _ in range(_MOST_PASSES):
+                if _checkpoint_passively(connection) < _FEW_FRAMES:
+                    break
+            connection.execute(f"PRAGMA busy_timeout = {_TRUNCATE_WAIT_MS}").fetchall()
+            try:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            finally:
+                connection.execute("PRAGMA busy_timeout = 0").fetchall()
 
     def _close_durable(self) -> None:
         durable, self._durable = self._durable, None
@@ -350,6 +357,13 @@ class Connections:
 
 def _fetch(connection: sqlite3.Connection, sql: str, values: Sequence[Value]) -> list[Row]:
     return connection.execute(sql, values).fetchall()
+
+
+def _checkpoint_passively(connection: sqlite3.Connection) -> int:
+    """Move what nobody is in the way of, and tell how many frames of the log are left."""
+    ((_, frames, moved),) = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+    left: int = frames - moved
+    return left
 
 
 def _text_or_bytes(raw: bytes) -> str | bytes:

@@ -142,7 +142,7 @@ def statements(prefix: str) -> Statements:
                 AND NOT EXISTS (SELECT 1 FROM {prefix}cutoffs AS c
                     WHERE c.sub = ?2 AND c.at > created_at AND c.spared IS NOT ?1)
                 AND created_at >= coalesce({everyone}, 0)
-            RETURNING created_at, expires_at, device""",
+            RETURNING created_at, expires_at, revoked_reason, device""",
         revoke_session=f"""
             INSERT INTO {prefix}sessions
                 (sid, sub, generation, created_at, rotated_at, expires_at, revoked_at, revoked_reason, prune_at)
