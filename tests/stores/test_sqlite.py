@@ -16,7 +16,7 @@ import pytest
 
 from authx.core.session import Session
 from authx.exceptions import BadConfigurationError, StoreUnavailableError
-from authx.stores import InvalidRowError, open_store, sqlite_connections
+from authx.stores import InvalidRowError, open_store, sqlite_connections, sqlite_log
 from authx.stores.sqlite import SQLiteStore, schema
 from authx.testing import StoreContract
 from authx.testing.contract.harness import (
@@ -264,7 +264,7 @@ def holds_a_session(path: Path) -> bool:
 
 async def test_a_log_that_grew_long_begins_anew(store, path, monkeypatch):
     monkeypatch.setattr(sqlite_connections, "_CHECKPOINT_AFTER", 0.01)
-    monkeypatch.setattr(sqlite_connections, "_LARGEST_WAL", 100_000)
+    monkeypatch.setattr(sqlite_log, "_LARGEST", 100_000)
     row = session_of()
     await store.create(row)
     for generation in range(1, 200):
@@ -492,11 +492,12 @@ async def test_a_session_whose_row_cannot_be_read_can_still_be_revoked(store, pa
         assert connection.execute("SELECT revoked_at FROM authx_sessions").fetchone() == (NOW + 5000,)
 
 
-async def test_a_revocation_that_cannot_be_read_is_passed_over(store, path):
+@pytest.mark.parametrize("change", ["at = 'x'", "kind = 'other'", "reason = CAST(x'ff' AS TEXT)", "spared = x'00'"])
+async def test_a_revocation_that_cannot_be_read_is_passed_over(store, path, change):
     for jti in ("first", "bad", "last"):
         await store.revoke(end_token(jti))
     with raw(path) as connection:
-        connection.execute("UPDATE authx_revocations SET at = 'x' WHERE key = 'bad'")
+        connection.execute(f"UPDATE authx_revocations SET {change} WHERE key = 'bad'")
     listed, cursor = await store.revocations("")
     assert [one.key for one in listed] == ["first", "last"]
     assert await store.revocations(cursor) == ([], cursor)

@@ -12,15 +12,14 @@ from authx.stores.per_loop import PerLoop
 from authx.stores.postgresql_connectors import Borrowed, Own, Pool, lanes_of
 from authx.stores.postgresql_errors import refused
 from authx.stores.postgresql_feed import Feed
-from authx.stores.postgresql_lanes import Connector, Lanes, Row
+from authx.stores.postgresql_lanes import Connector, Lanes
 from authx.stores.postgresql_schema import SCHEMA_VERSION, schema, statements
+from authx.stores.postgresql_text import key, note, read_revocation, read_session
 from authx.stores.rows import (
     KEEP_REVOCATIONS,
     KEEP_SESSIONS,
     is_rest_of_row,
     require_prefix,
-    revocation_from,
-    session_from,
     subject_cutoff,
 )
 
@@ -70,7 +69,7 @@ class _Opened:
 
 
 class PostgreSQLStore:
-    """Sessions in PostgreSQL.
+    """Sessions in PostgreSQL 12 or later, over connections of their own: not through a pooler that shares them.
 
     Rotations may be lost when the server loses power, which costs nothing; everything else is on its disk
     when a call returns.
@@ -154,17 +153,17 @@ class PostgreSQLStore:
         opened = self._opened.here() or await self._opened.get()
         rows = await opened.lanes.fetch(
             self._sql.create,
-            _key(session.sid),
-            _key(session.sub),
+            key(session.sid),
+            key(session.sub),
             session.generation,
             session.created_at,
             session.rotated_at,
             session.expires_at,
             session.revoked_at,
-            _note(session.revoked_reason),
-            _note(session.ip),
-            _note(session.user_agent),
-            _note(session.device),
+            note(session.revoked_reason),
+            note(session.ip),
+            note(session.user_agent),
+            note(session.device),
         )
         return bool(rows)
 
@@ -176,9 +175,9 @@ class PostgreSQLStore:
         """
         opened = self._opened.here() or await self._opened.get()
         # No id of ours holds anything else; this also keeps out what cannot be written as UTF-8.
-        known = _key(sid) if sid.isascii() else ""
-        (row,) = await opened.lanes.fetch(self._sql.get, known, None if sub is None else _key(sub))
-        session = _session(row[:-3])
+        known = key(sid) if sid.isascii() else ""
+        (row,) = await opened.lanes.fetch(self._sql.get, known, None if sub is None else key(sub))
+        session = read_session(row[:-3])
         if session is None and row[0] is not None:
             raise InvalidRowError(sid)
         try:
@@ -189,8 +188,8 @@ class PostgreSQLStore:
     async def list(self, sub: str, now: int, limit: int = 100) -> Sessions:
         """List a subject's live sessions, newest first. See `Store.list`."""
         opened = self._opened.here() or await self._opened.get()
-        rows = await opened.lanes.fetch(self._sql.list, _key(sub), now, limit)
-        return [session for row in rows if (session := _session(row)) is not None]
+        rows = await opened.lanes.fetch(self._sql.list, key(sub), now, limit)
+        return [session for row in rows if (session := read_session(row)) is not None]
 
     async def advance(
         self,
@@ -210,9 +209,9 @@ class PostgreSQLStore:
             InvalidRowError: The row makes no sense.
         """
         opened = self._opened.here() or await self._opened.get()
-        ip, user_agent = _note(ip), _note(user_agent)
+        ip, user_agent = note(ip), note(user_agent)
         rows = await opened.lanes.fetch(
-            self._advance, _key(sid), _key(sub), from_generation, to_generation, at, expires_at, ip, user_agent
+            self._advance, key(sid), key(sub), from_generation, to_generation, at, expires_at, ip, user_agent
         )
         if not rows:
             return None
@@ -236,7 +235,7 @@ class PostgreSQLStore:
         """End something, durably when it returns, and tell every process. See `Store.revoke`."""
         opened = self._opened.here() or await self._opened.get()
         one = revocation
-        common = _key(one.key), None if one.sub is None else _key(one.sub), one.at, one.until, _note(one.reason)
+        common = key(one.key), None if one.sub is None else key(one.sub), one.at, one.until, note(one.reason)
         if one.kind == "session":
             rows = await opened.revoking.fetch(
                 self._sql.revoke_session, *common, one.expires_at, session_created_at(one.key)
@@ -255,12 +254,7 @@ class PostgreSQLStore:
         """List what was revoked since a cursor, in the order of commits. See `Store.revocations`."""
         opened = self._opened.here() or await self._opened.get()
         rows, end = await opened.feed.since(self._sql.revocations, cursor)
-        listed: Revocations = []
-        for row in rows:
-            _, revocation = revocation_from(row)
-            if revocation is not None:
-                listed.append(_unescaped(revocation))
-        return listed, end
+        return [revocation for row in rows if (revocation := read_revocation(row)) is not None], end
 
     async def census(self, now: int) -> tuple[int, str]:
         """Count the revocations that still matter. See `Store.census`."""
@@ -333,33 +327,3 @@ class PostgreSQLStore:
 
 def _share_of(pool: Pool) -> int:
     return max(1, min(_LANES, pool.get_max_size() // 2 - _OTHERS))
-
-
-def _session(row: Row) -> Session | None:
-    session = session_from(row)
-    if session is not None and _ESCAPE in session.sub:
-        return replace(session, sub=_unescape(session.sub))
-    return session
-
-
-def _unescaped(revocation: Revocation) -> Revocation:
-    sub = None if revocation.sub is None else _unescape(revocation.sub)
-    return replace(revocation, key=_unescape(revocation.key), sub=sub)
-
-
-# PostgreSQL's text holds every character but one, and a subject may be any text.
-_ESCAPE: Final = "\x1a"
-
-
-def _key(text: str) -> str:
-    if "\x00" in text or _ESCAPE in text:
-        return text.replace(_ESCAPE, _ESCAPE + "1").replace("\x00", _ESCAPE + "0")
-    return text
-
-
-def _unescape(text: str) -> str:
-    return text.replace(_ESCAPE + "0", "\x00").replace(_ESCAPE + "1", _ESCAPE)
-
-
-def _note(text: str | None) -> str | None:
-    return None if text is None else text.replace("\x00", "\ufffd")

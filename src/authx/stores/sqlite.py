@@ -23,7 +23,8 @@ from authx.stores.rows import (
     sessions_from,
     subject_cutoff,
 )
-from authx.stores.sqlite_connections import Connections, is_unreadable_text
+from authx.stores.sqlite_connections import Connections, Row, Value
+from authx.stores.sqlite_errors import is_unreadable_text
 from authx.stores.sqlite_schema import SCHEMA_VERSION, schema, statements
 from authx.stores.sqlite_transactions import create_tables, prune_revocations, prune_sessions, revoke
 
@@ -93,21 +94,21 @@ class SQLiteStore:
         return f"SQLiteStore({str(self._path)!r})"
 
     async def open(self) -> None:
-        """Open the file on the running event loop."""
+        """Open the file, on the running event loop. See `Store.open`."""
         await self._connections.get()
 
     async def close(self) -> None:
-        """Close the file."""
+        """Close the file. See `Store.close`."""
         await self._connections.close()
 
     async def create_schema(self) -> None:
-        """Create the tables that are not there yet."""
+        """Create the tables that are not there yet. See `Store.create_schema`."""
         connections = await self._connections.get()
         if not await self._has_tables(connections):
             await connections.run_durably(partial(create_tables, tables=self._tables))
 
     async def create(self, session: Session) -> bool:
-        """Insert a session if its id is not taken."""
+        """Insert a session if its id is not taken. See `Store.create`."""
         connections = self._connections.here() or await self._connections.get()
         values = (
             session.sid,
@@ -125,16 +126,15 @@ class SQLiteStore:
         return await connections.run_durably(lambda durable: durable.execute(self._sql.create, values).rowcount == 1)
 
     async def get(self, sid: str, sub: str | None = None) -> tuple[Session | None, Cutoff | None]:
-        """Read a session and its subject's cutoff."""
+        """Read a session and its subject's cutoff. See `Store.get`.
+
+        Raises:
+            InvalidRowError: The row, or the cutoff, makes no sense.
+        """
         connections = self._connections.here() or await self._connections.get()
         # No id of ours holds anything else; this also keeps out what cannot be written as UTF-8.
         known = sid if sid.isascii() else ""
-        try:
-            (row,) = await connections.run(self._sql.get, (known, sub))
-        except sqlite3.Error as error:
-            if is_unreadable_text(error):
-                raise InvalidRowError(sid) from None
-            raise
+        (row,) = await _read(connections, self._sql.get, (known, sub))
         session = session_from(row[:-3])
         if session is None and row[0] is not None:
             raise InvalidRowError(sid)
@@ -144,14 +144,9 @@ class SQLiteStore:
             raise InvalidRowError(sid) from None
 
     async def list(self, sub: str, now: int, limit: int = 100) -> Sessions:
-        """List a subject's live sessions, newest first."""
+        """List a subject's live sessions, newest first. See `Store.list`."""
         connections = self._connections.here() or await self._connections.get()
-        try:
-            return sessions_from(await connections.run(self._sql.list, (sub, now, limit)))
-        except sqlite3.Error as error:
-            if not is_unreadable_text(error):
-                raise
-        return sessions_from(await connections.run_leniently(self._sql.list, (sub, now, limit)))
+        return sessions_from(await _read(connections, self._sql.list, (sub, now, limit)))
 
     async def advance(
         self,
@@ -165,7 +160,11 @@ class SQLiteStore:
         ip: str | None,
         user_agent: str | None,
     ) -> Session | None:
-        """Move a session forward by one compare-and-swap."""
+        """Move a session forward by one compare-and-swap. See `Store.advance`.
+
+        Raises:
+            InvalidRowError: The row makes no sense.
+        """
         connections = self._connections.here() or await self._connections.get()
         try:
             rows = await connections.run(
@@ -195,20 +194,20 @@ class SQLiteStore:
         )
 
     async def revoke(self, revocation: Revocation) -> Revocation:
-        """End something, durably when it returns."""
+        """End something, durably when it returns. See `Store.revoke`."""
         connections = self._connections.here() or await self._connections.get()
         stored = await connections.run_durably(partial(revoke, sql=self._sql, revocation=revocation))
         self._news.tell()
         return stored
 
     async def revocations(self, cursor: str) -> tuple[Revocations, str]:
-        """List what was revoked since a cursor, in the order of commits."""
+        """List what was revoked since a cursor, in the order of commits. See `Store.revocations`."""
         connections = self._connections.here() or await self._connections.get()
         known = self._number_of(cursor)
         listed: Revocations = []
         last = known
         while True:
-            page = await connections.run(self._sql.revocations, (last, _PAGE))
+            page = await _read(connections, self._sql.revocations, (last, _PAGE))
             if last == known > 0 and not page:
                 # The newest number is never deleted, so this is not the table that the cursor was made from.
                 known = last = 0
@@ -224,13 +223,16 @@ class SQLiteStore:
             await asyncio.sleep(0)
 
     async def census(self, now: int) -> tuple[int, str]:
-        """Count the revocations that still matter."""
+        """Count the revocations that still matter. See `Store.census`."""
         connections = self._connections.here() or await self._connections.get()
         (row,) = await connections.read_in_thread(self._sql.census, (now,))
         return _count(row[0]), self._cursor_at(_count(row[1]))
 
     async def wait(self, cursor: str, timeout: float) -> None:  # noqa: ASYNC109 - it may end early, never fail
-        """Wait until there may be something after a cursor: this process tells, of others the newest number does."""
+        """Wait until there may be something after a cursor. See `Store.wait`.
+
+        This process tells of its own revocations; those of others show by the newest number.
+        """
         connections = self._connections.here() or await self._connections.get()
         known = self._number_of(cursor)
         loop = asyncio.get_running_loop()
@@ -244,7 +246,7 @@ class SQLiteStore:
                 await asyncio.wait([told], timeout=min(remaining, _LOOK_AGAIN))
 
     async def prune(self, now: int, limit: int) -> int:
-        """Delete some of what no token can need any more, a hundred rows at a time."""
+        """Delete some of what no token can need any more, a hundred rows at a time. See `Store.prune`."""
         connections = self._connections.here() or await self._connections.get()
         deleted = 0
         for batch, before in ((prune_sessions, now - KEEP_SESSIONS), (prune_revocations, now - KEEP_REVOCATIONS)):
@@ -284,6 +286,16 @@ class SQLiteStore:
 
     def _cursor_at(self, number: int) -> str:
         return f"{self._name}-{number}"
+
+
+async def _read(connections: Connections, sql: str, values: tuple[Value, ...]) -> list[Row]:
+    try:
+        return await connections.run(sql, values)
+    except sqlite3.Error as error:
+        if not is_unreadable_text(error):
+            raise
+    # One text that is not UTF-8 must not hide the other rows.
+    return await connections.run_leniently(sql, values)
 
 
 def _count(value: object) -> int:

@@ -16,9 +16,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
 
-from authx.exceptions import AuthXException, BadConfigurationError, StoreUnavailableError
+from authx.exceptions import BadConfigurationError, StoreUnavailableError
+from authx.stores.sqlite_errors import explained, is_locked, refused
+from authx.stores.sqlite_log import checkpoint
 
-__all__ = ["Connections", "Row", "Value", "is_unreadable_text"]
+__all__ = ["Connections", "Row", "Value"]
 
 Value: TypeAlias = str | int | None
 # SQLite's columns hold values of any type, whatever they were declared as.
@@ -28,21 +30,6 @@ _Result = TypeVar("_Result")
 _PATIENCE: Final = 5.0
 _PAUSE: Final = (0.0003, 0.004)
 _CHECKPOINT_AFTER: Final = 1.0
-_LARGEST_WAL: Final = 64 * 1024 * 1024
-_TRUNCATE_WAIT_MS: Final = 500
-_MOST_PASSES: Final = 4
-_FEW_FRAMES: Final = 1000
-_LOCKED: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
-_UNAVAILABLE: Final = _LOCKED | {
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_CORRUPT,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_NOMEM,
-    sqlite3.SQLITE_PERM,
-    sqlite3.SQLITE_PROTOCOL,
-    sqlite3.SQLITE_READONLY,
-}
 
 
 class _Turnstile:
@@ -82,7 +69,7 @@ class Connections:
             self._main = await self._in_turn(self._on_loop, self._at_once(self._open_main))
         except sqlite3.Error as error:
             await self.close()
-            raise self._refusal(error) from None
+            raise refused(error, self._path) from None
         except BaseException:
             await self.close()
             raise
@@ -121,12 +108,12 @@ class Connections:
             try:
                 return main.execute(sql, values).fetchall()
             except sqlite3.Error as error:
-                if _code(error) not in _LOCKED:
-                    raise self._explained(error) from None
+                if not is_locked(error):
+                    raise explained(error, self._path) from None
         try:
             return await self._in_turn(self._on_loop, self._at_once(lambda: self._execute(sql, values)))
         except sqlite3.Error as error:
-            raise self._explained(error) from None
+            raise explained(error, self._path) from None
 
     async def run_leniently(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
         """Run a statement on the loop whose rows hold text that is not UTF-8: such values come as bytes.
@@ -154,7 +141,7 @@ class Connections:
         try:
             return await self._in_turn(self._on_loop, self._at_once(execute))
         except sqlite3.Error as error:
-            raise self._explained(error) from None
+            raise explained(error, self._path) from None
 
     async def run_durably(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
         """Run a transaction in the thread; it is on the disk when this returns.
@@ -173,7 +160,7 @@ class Connections:
         try:
             result = await self._in_turn(self._in_thread, self._submitted(lambda: self._transact(work)))
         except sqlite3.Error as error:
-            raise self._explained(error) from None
+            raise explained(error, self._path) from None
         self.wrote()
         return result
 
@@ -199,7 +186,7 @@ class Connections:
         try:
             return await self._in_turn(self._in_thread, self._submitted(execute))
         except sqlite3.Error as error:
-            raise self._explained(error) from None
+            raise explained(error, self._path) from None
 
     def wrote(self) -> None:
         """Note that something was written, so that the log is moved into the file soon."""
@@ -217,7 +204,7 @@ class Connections:
                         try:
                             return await attempt()
                         except sqlite3.Error as error:
-                            if _code(error) not in _LOCKED:
+                            if not is_locked(error):
                                 raise
                         turnstile.is_stuck = True
                         await asyncio.sleep(random.uniform(*_PAUSE))  # noqa: S311 - spreads retries, no secret
@@ -311,19 +298,7 @@ class Connections:
             return
         # Whatever goes wrong here goes wrong again, and is told, at the next statement.
         with suppress(sqlite3.Error, OSError):
-            _checkpoint_passively(connection)
-            if Path(f"{self._path}-wal").stat().st_size <= _LARGEST_WAL:
-                return
-            # Under constant writing the passive kind never gets to begin the log anew. The other kind locks the file
-            # for as long as there is something left to do.
-            for _ in range(_MOST_PASSES):
-                if _checkpoint_passively(connection) < _FEW_FRAMES:
-                    break
-            connection.execute(f"PRAGMA busy_timeout = {_TRUNCATE_WAIT_MS}").fetchall()
-            try:
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            finally:
-                connection.execute("PRAGMA busy_timeout = 0").fetchall()
+            checkpoint(connection, Path(f"{self._path}-wal"))
 
     def _close_durable(self) -> None:
         durable, self._durable = self._durable, None
@@ -331,39 +306,9 @@ class Connections:
             with suppress(sqlite3.Error):
                 durable.close()
 
-    # What went wrong
-
-    def _explained(self, error: sqlite3.Error) -> Exception:
-        code = _code(error)
-        if code in _UNAVAILABLE:
-            return StoreUnavailableError(f"the database {self._path.name} does not answer: {error}")
-        if code == sqlite3.SQLITE_ERROR and "no such table" in str(error):
-            return BadConfigurationError(
-                f"the database {self._path} lacks a table ({error}): create the schema with JWT_STORE_CREATE_SCHEMA, "
-                "or run what `authx schema sqlite` prints"
-            )
-        return error
-
-    def _refusal(self, error: sqlite3.Error) -> AuthXException:
-        code = _code(error)
-        if code in _LOCKED:
-            return StoreUnavailableError(f"the database {self._path.name} is locked")
-        if code == sqlite3.SQLITE_NOTADB:
-            return BadConfigurationError(f"{self._path} is not an SQLite database; name another file")
-        return BadConfigurationError(
-            f"the database {self._path} cannot be opened ({error}); its directory must exist and be writable"
-        )
-
 
 def _fetch(connection: sqlite3.Connection, sql: str, values: Sequence[Value]) -> list[Row]:
     return connection.execute(sql, values).fetchall()
-
-
-def _checkpoint_passively(connection: sqlite3.Connection) -> int:
-    """Move what nobody is in the way of, and tell how many frames of the log are left."""
-    ((_, frames, moved),) = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-    left: int = frames - moved
-    return left
 
 
 def _text_or_bytes(raw: bytes) -> str | bytes:
@@ -371,21 +316,3 @@ def _text_or_bytes(raw: bytes) -> str | bytes:
         return raw.decode()
     except UnicodeDecodeError:
         return raw
-
-
-def _code(error: sqlite3.Error) -> int | None:
-    # Errors that Python's module makes itself have none.
-    code: int | None = getattr(error, "sqlite_errorcode", None)
-    return None if code is None else code & 0xFF
-
-
-def is_unreadable_text(error: sqlite3.Error) -> bool:
-    """Tell whether an error means that a column holds text that is not UTF-8.
-
-    Args:
-        error: The error.
-
-    Returns:
-        Whether it does.
-    """
-    return isinstance(error, sqlite3.OperationalError) and _code(error) is None

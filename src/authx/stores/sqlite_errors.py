@@ -1,0 +1,92 @@
+"""What went wrong between a store and its SQLite file, in this library's words."""
+
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from authx.exceptions import AuthXException, BadConfigurationError, StoreUnavailableError
+
+__all__ = ["explained", "is_locked", "is_unreadable_text", "refused"]
+
+_LOCKED: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_UNAVAILABLE: Final = _LOCKED | {
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_READONLY,
+}
+
+
+def is_locked(error: sqlite3.Error) -> bool:
+    """Tell whether somebody else holds the lock that a statement needs.
+
+    Args:
+        error: What it met.
+
+    Returns:
+        Whether trying again soon is of use.
+    """
+    return _code(error) in _LOCKED
+
+
+def is_unreadable_text(error: sqlite3.Error) -> bool:
+    """Tell whether an error means that a column holds text that is not UTF-8.
+
+    Args:
+        error: The error.
+
+    Returns:
+        Whether it does.
+    """
+    return isinstance(error, sqlite3.OperationalError) and _code(error) is None
+
+
+def explained(error: sqlite3.Error, path: Path) -> Exception:
+    """Find the error to raise for one that a statement met.
+
+    Args:
+        error: What `sqlite3` raised.
+        path: The file.
+
+    Returns:
+        `StoreUnavailableError` where the file could not be read or written, `BadConfigurationError` where the tables
+        are missing, and else the error itself.
+    """
+    code = _code(error)
+    if code in _UNAVAILABLE:
+        return StoreUnavailableError(f"the database {path.name} does not answer: {error}")
+    if code == sqlite3.SQLITE_ERROR and "no such table" in str(error):
+        return BadConfigurationError(
+            f"the database {path} lacks a table ({error}): create the schema with JWT_STORE_CREATE_SCHEMA, "
+            "or run what `authx schema sqlite` prints"
+        )
+    return error
+
+
+def refused(error: sqlite3.Error, path: Path) -> AuthXException:
+    """Find the error to raise for one that was met while opening the file.
+
+    Args:
+        error: What `sqlite3` raised.
+        path: The file.
+
+    Returns:
+        `BadConfigurationError`, unless trying again is of use.
+    """
+    if is_locked(error):
+        return StoreUnavailableError(f"the database {path.name} is locked")
+    if _code(error) == sqlite3.SQLITE_NOTADB:
+        return BadConfigurationError(f"{path} is not an SQLite database; name another file")
+    return BadConfigurationError(
+        f"the database {path} cannot be opened ({error}); its directory must exist and be writable"
+    )
+
+
+def _code(error: sqlite3.Error) -> int | None:
+    # Errors that Python's module makes itself have none.
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
