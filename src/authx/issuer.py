@@ -17,7 +17,7 @@ from authx.exceptions import BadConfigurationError, JWTDecodeError
 from authx.token import to_seconds
 from authx.types import StringOrSequence, TokenType
 
-__all__ = ["Issued", "Issuer", "SessionIds", "TokenRequest", "scope_list"]
+__all__ = ["Issued", "Issuer", "LoginDetails", "SessionIds", "TokenRequest", "require_subject", "scope_list"]
 
 RESERVED: Final = frozenset({"sub", "fresh", "exp", "type", "iss", "aud", "csrf", "scopes", "nbf", "sid", "gen", "cnf"})
 # The earliest moment that a bare number can mean: 2001-09-09. Anything smaller was meant as a duration.
@@ -99,6 +99,30 @@ class TokenRequest:
     latest: int | None = None
 
 
+class LoginDetails(NamedTuple):
+    """What an application may say about a login.
+
+    Attributes:
+        fresh: Whether the access token is fresh.
+        data: Further claims of both tokens.
+        scopes: What both tokens allow.
+        audience: `aud` of both.
+        headers: Further members of both JOSE headers.
+        access_expiry: When the access token ends.
+        refresh_expiry: When the refresh token ends.
+        device_info: What to note about the device.
+    """
+
+    fresh: bool
+    data: Mapping[str, Any] | None
+    scopes: Sequence[str] | None
+    audience: StringOrSequence | None
+    headers: Mapping[str, Any] | None
+    access_expiry: datetime | timedelta | float | None
+    refresh_expiry: datetime | timedelta | float | None
+    device_info: Mapping[str, Any] | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issuer:
     """Makes access and refresh tokens as one configuration says.
@@ -173,14 +197,14 @@ class Issuer:
 
     def new_session(self, uid: str, now: float) -> str:
         """Make a session id for a subject; see `authx.core.ids.session_id`."""
-        return self.ids.make(self._subject(uid), int(now * 1000))
+        return self.ids.make(require_subject(uid), int(now * 1000))
 
     def new_csrf(self) -> str:
         """Make a session's CSRF value; empty where refresh tokens need none."""
         return uuid4(os.urandom(16)) if "refresh" in self.csrf_types else ""
 
     def _claims(self, kind: TokenType, request: TokenRequest, now: float) -> JSONObject:
-        uid = self._subject(request.uid)
+        uid = require_subject(request.uid)
         sid = request.sid
         if sid is None:
             sid = self.ids.make(uid, int(now * 1000))
@@ -296,13 +320,24 @@ class Issuer:
             raise TypeError(f"data= must not set {names}: reserved; there is an argument or a setting for each of them")
         claims.update(data)
 
-    @staticmethod
-    def _subject(uid: object) -> str:
-        if not isinstance(uid, str):
-            raise ValueError(f"uid must be a text, this is {type(uid).__name__}; pass str(uid)")  # noqa: TRY004 - as AuthX
-        if not checks.is_subject(uid):
-            raise ValueError("uid must have 1 to 255 characters, none of them NUL or a lone surrogate")
-        return uid
+
+def require_subject(uid: object) -> str:
+    """Take an application's uid.
+
+    Args:
+        uid: 1 to 255 characters.
+
+    Returns:
+        It.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    if not isinstance(uid, str):
+        raise ValueError(f"uid must be a text, this is {type(uid).__name__}; pass str(uid)")  # noqa: TRY004 - as AuthX
+    if not checks.is_subject(uid):
+        raise ValueError("uid must have 1 to 255 characters, none of them NUL or a lone surrogate")
+    return uid
 
 
 def scope_list(scopes: object) -> list[Any]:

@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from authx.config import AuthXConfig
-from authx.core.keys import Key, KeyRing, UnfittingKeyError, key_from_pem, key_from_secret
+from authx.core.keys import SECRET_ALGORITHMS, Key, KeyRing, UnfittingKeyError, key_from_pem, key_from_secret
 from authx.exceptions import BadConfigurationError
 
 __all__ = ["build_ring", "short_secret_warning"]
 
-_SYMMETRIC: Final = ("HS256", "HS384", "HS512")
 _MIN_SECRET_BYTES: Final = 32
 
 
@@ -45,7 +44,7 @@ def build_ring(config: AuthXConfig) -> KeyRing:
 def _refuse_idle_previous_keys(config: AuthXConfig) -> None:
     """A former key that no accepted algorithm can use would log out everybody without a word."""
     accepted = _accepted_algorithms(config)
-    symmetric = [algorithm for algorithm in accepted if algorithm in _SYMMETRIC]
+    symmetric = [algorithm for algorithm in accepted if algorithm in SECRET_ALGORITHMS]
     idle = []
     if config.JWT_PREVIOUS_SECRET_KEY and not symmetric:
         idle.append("JWT_PREVIOUS_SECRET_KEY")
@@ -53,9 +52,10 @@ def _refuse_idle_previous_keys(config: AuthXConfig) -> None:
         list(_previous(config, algorithm)) for algorithm in accepted if algorithm not in symmetric
     ):
         idle.append("JWT_PREVIOUS_PUBLIC_KEY")
-    for field in idle:
+    if idle:
         raise BadConfigurationError(
-            f"{field} fits none of the accepted algorithms ({', '.join(accepted)}); add its to JWT_DECODE_ALGORITHMS"
+            f"{idle[0]} fits none of the accepted algorithms ({', '.join(accepted)}); "
+            "add its own to JWT_DECODE_ALGORITHMS"
         )
 
 
@@ -76,7 +76,7 @@ def _accepted_algorithms(config: AuthXConfig) -> list[str]:
 def _verifiers(config: AuthXConfig, signer: Key | None) -> Iterator[Key]:
     own = config.JWT_ALGORITHM
     for algorithm in _accepted_algorithms(config):
-        if algorithm in _SYMMETRIC:
+        if algorithm in SECRET_ALGORITHMS:
             for field in ("JWT_SECRET_KEY", "JWT_PREVIOUS_SECRET_KEY"):
                 secret: str | None = getattr(config, field)
                 if secret:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from authx.core import checks, codec
 from authx.core.ids import uuid4
-from authx.core.keys import Key, KeyRing, key_from_pem, key_from_secret
+from authx.core.keys import SECRET_ALGORITHMS, Key, KeyRing, key_from_pem, key_from_secret
 from authx.core.strict_json import JSONObject
 from authx.exceptions import AuthxArgumentDeprecationWarning, JWTDecodeError
 from authx.types import StringOrSequence
@@ -23,7 +23,6 @@ from authx.types import StringOrSequence
 __all__ = ["create_token", "decode_token"]
 
 RESERVED_CLAIMS: Final = frozenset({"fresh", "csrf", "iat", "exp", "iss", "aud", "type", "jti", "nbf", "sub"})
-_SECRET_ALGORITHMS: Final = ("HS256", "HS384", "HS512")
 
 
 def create_token(
@@ -217,6 +216,6 @@ def to_seconds(moment: datetime | timedelta | float, now: float) -> float:
 @lru_cache(maxsize=16)
 def _key(key: str | bytes, algorithm: str) -> Key:
     """Parse a key once for many calls."""
-    if algorithm in _SECRET_ALGORITHMS:
+    if algorithm in SECRET_ALGORITHMS:
         return key_from_secret(key, algorithm)
     return key_from_pem(key, algorithm)

@@ -1,6 +1,5 @@
 """Keys: each belongs to one algorithm, and a ring of them knows which may have made a signature."""
 
-from binascii import b2a_base64
 from collections.abc import Iterable, Mapping
 from hashlib import sha256, sha384, sha512
 from hmac import compare_digest
@@ -10,10 +9,10 @@ from authx.core import base64url
 from authx.core.strict_json import JSONValue, dump_object
 from authx.exceptions import BadConfigurationError
 
-__all__ = ["Key", "KeyRing", "SecretKey", "UnfittingKeyError", "key_from_pem", "key_from_secret"]
+__all__ = ["SECRET_ALGORITHMS", "Key", "KeyRing", "SecretKey", "UnfittingKeyError", "key_from_pem", "key_from_secret"]
 
 _HASHES: Final = {"HS256": sha256, "HS384": sha384, "HS512": sha512}
-_TO_URL: Final = bytes.maketrans(b"+/", b"-_")
+SECRET_ALGORITHMS: Final = frozenset(_HASHES)
 _MAX_REMEMBERED_HEADERS: Final = 64
 _Headers: TypeAlias = Mapping[str, JSONValue]
 
@@ -112,7 +111,7 @@ class SecretKey:
         inner.update(signing_input)
         outer = self._outer.copy()
         outer.update(inner.digest())
-        return b2a_base64(outer.digest(), newline=False).translate(_TO_URL, b"=")
+        return base64url.encode(outer.digest())
 
     def verify(self, signing_input: bytes, signature: bytes) -> bool:
         """Tell whether an encoded MAC is this key's; the encoded texts are compared, in constant time."""

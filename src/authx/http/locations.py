@@ -125,15 +125,12 @@ class HeaderLocation(_InHead):
 
     def find(self, scope: Scope, verify_csrf: bool | None) -> Found | None:  # noqa: ARG002
         """See `Location.find`."""
-        value = None
-        name = self._header
-        for key, candidate in scope["headers"]:
-            if key == name:
-                if value is not None:
-                    raise InvalidRequestError(f"two {self._label} headers; send one")
-                value = candidate
-        if value is None:
+        values = header_values(scope, self._header)
+        if not values:
             return None
+        if len(values) > 1:
+            raise InvalidRequestError(f"two {self._label} headers; send one")
+        value = values[0]
         token = value[self._length + 1 :] if value.startswith(self._prefix) else self._after_scheme(value)
         if not token:
             return None
@@ -225,7 +222,7 @@ class JSONLocation:
 
     async def find_in_body(self, connection: HTTPConnection, verify_csrf: bool | None) -> Found | None:  # noqa: ARG002
         """See `Location.find_in_body`."""
-        if not isinstance(connection, Request) or not _is_json(connection.scope):
+        if not isinstance(connection, Request) or not is_json(connection.scope):
             return None
         try:
             body = await connection.body()
@@ -399,7 +396,15 @@ def read_cookie(scope: Scope, name: bytes) -> bytes | None:
     return found
 
 
-def _is_json(scope: Scope) -> bool:
+def is_json(scope: Scope) -> bool:
+    """Tell whether a request says that its body is JSON.
+
+    Args:
+        scope: The ASGI scope.
+
+    Returns:
+        Whether its content type is application/json, in any case and with any parameters.
+    """
     values = header_values(scope, b"content-type")
     return len(values) == 1 and values[0].split(b";")[0].strip().lower() == b"application/json"
 

@@ -16,7 +16,7 @@ from authx.exceptions import (
     SessionNotFoundError,
 )
 from authx.http.callbacks import Callback
-from authx.http.locations import header_values
+from authx.http.locations import is_json
 from authx.schema import ErrorBody, SessionInfo, SessionTokens, TokenPayload
 
 if TYPE_CHECKING:
@@ -196,8 +196,7 @@ def _answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 async def _read_credentials(request: Request) -> _Credentials:
     """Read a login's body; a JSON content type keeps forms of other sites out (they cannot send it unasked)."""
-    types = header_values(request.scope, b"content-type")
-    if len(types) != 1 or types[0].split(b";")[0].strip().lower() != b"application/json":
+    if not is_json(request.scope):
         raise InvalidRequestError("log in with a body of the content type application/json")
     body = bytearray()
     async for chunk in request.stream():

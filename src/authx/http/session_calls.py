@@ -1,7 +1,7 @@
 """Logging in, refreshing and logging out on a session store, from any route."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from starlette.requests import Request
@@ -28,43 +28,18 @@ from authx.http.gate import Gate
 from authx.http.locations import Found
 from authx.http.requirement import Requirement
 from authx.http.wiring import location_names
-from authx.issuer import Issued, TokenRequest
+from authx.issuer import Issued, LoginDetails, TokenRequest, require_subject
 from authx.schema import SessionInfo, SessionTokens, TokenPayload
 from authx.sessions.admin import SessionAdmin, device_text
 from authx.sessions.engine import SessionEngine
 from authx.sessions.service import Client, Sessions
 from authx.sessions.tokens import Refreshable, read_refresh_token
-from authx.types import StringOrSequence, TokenType
+from authx.types import TokenType
 
-__all__ = ["LoginDetails", "SessionCalls"]
+__all__ = ["SessionCalls"]
 
 _BOTH: Final[tuple[TokenType, ...]] = ("access", "refresh")
 _REFRESH: Final = Requirement(kind="refresh")
-Expiry = datetime | timedelta | float | None
-
-
-class LoginDetails(NamedTuple):
-    """What an application may say about a login.
-
-    Attributes:
-        fresh: Whether the access token is fresh.
-        data: Further claims of both tokens.
-        scopes: What both tokens allow.
-        audience: `aud` of both.
-        headers: Further members of both JOSE headers.
-        access_expiry: When the access token ends.
-        refresh_expiry: When the refresh token ends.
-        device_info: What to note about the device.
-    """
-
-    fresh: bool = True
-    data: Mapping[str, Any] | None = None
-    scopes: Sequence[str] | None = None
-    audience: StringOrSequence | None = None
-    headers: Mapping[str, Any] | None = None
-    access_expiry: Expiry = None
-    refresh_expiry: Expiry = None
-    device_info: Mapping[str, Any] | None = None
 
 
 class _Carried(NamedTuple):
@@ -126,16 +101,8 @@ class SessionCalls:
         """
         return SessionAdmin(self._engine(), self._gate.ids, self._gate.clock)
 
-    async def login(self, uid: str, request: Request, response: Response, asked: tuple[Any, ...]) -> SessionTokens:
-        """Begin a session; see `AuthX.login`.
-
-        Args:
-            uid: The subject.
-            request: The request.
-            response: The response that FastAPI will complete.
-            asked: The fields of `LoginDetails`, in order.
-        """
-        details = LoginDetails(*asked)
+    async def login(self, uid: str, request: Request, response: Response, details: LoginDetails) -> SessionTokens:
+        """Begin a session; see `AuthX.login`."""
         try:
             sessions = (await self.engine()).sessions
             carried = await self._carried(request)
@@ -155,8 +122,8 @@ class SessionCalls:
     ) -> tuple[Session, Issued, Issued]:
         issuer = self._gate.wiring.issuer
         device = device_text(details.device_info)
-        sid = await self.new_sid(sessions, uid, now)
-        latest = sessions.last_second_of(session_created_at(sid))
+        sid = await self.admin.new_sid(require_subject(uid), now)
+        created_at = session_created_at(sid)
         csrf = issuer.new_csrf()
         asked = TokenRequest(
             uid=uid,
@@ -167,22 +134,16 @@ class SessionCalls:
             headers=details.headers,
             sid=sid,
             csrf=csrf,
-            # A token without an end stays without; the session's age ends it.
-            latest=None if self._is_endless(details.refresh_expiry) or latest is None else latest // 1000,
         )
         refresh = issuer.refresh_token(asked, now / 1000, generation=1)
+        end = sessions.last_second_of(created_at) if refresh.expires_at is None else refresh.expires_at * 1000
         access = issuer.access_token(
-            TokenRequest(
-                uid=uid,
+            replace(
+                asked,
                 expiry=details.access_expiry,
-                data=details.data,
-                audience=details.audience,
-                scopes=details.scopes,
-                headers=details.headers,
-                sid=sid,
                 csrf=csrf or None,
                 fresh=details.fresh,
-                latest=refresh.expires_at if refresh.expires_at is not None else latest and latest // 1000,
+                latest=None if end is None else end // 1000,
             ),
             now / 1000,
         )
@@ -190,7 +151,7 @@ class SessionCalls:
             sid=sid,
             sub=uid,
             generation=1,
-            created_at=session_created_at(sid),
+            created_at=created_at,
             rotated_at=now,
             expires_at=None if refresh.expires_at is None else refresh.expires_at * 1000,
             ip=client.ip,
@@ -199,24 +160,6 @@ class SessionCalls:
         )
         await sessions.begin(row)
         return row, access, refresh
-
-    def _is_endless(self, expiry: Expiry) -> bool:
-        return expiry is None and self._gate.wiring.issuer.lifetimes["refresh"] is None
-
-    async def new_sid(self, sessions: Sessions, uid: str, now: int) -> str:
-        """Make a session id that is later than every cutoff the store has for its subject.
-
-        Args:
-            sessions: The sessions.
-            uid: The subject.
-            now: The present moment, in milliseconds.
-
-        Returns:
-            The id.
-        """
-        sid = self._gate.wiring.issuer.new_session(uid, now / 1000)
-        cutoff = await sessions.newest_cutoff(sid, uid)
-        return sid if cutoff <= session_created_at(sid) else self._gate.ids.make(uid, now, cutoff)
 
     async def refresh(self, request: Request, response: Response) -> SessionTokens:
         """Exchange a request's refresh token; see `AuthX.refresh`."""
@@ -314,7 +257,7 @@ class SessionCalls:
             is_refresh = one.claims.get("type") == "refresh"
             if "sid" not in one.claims and not is_refresh:
                 # A foreign access token has no session to end.
-                await sessions.end_token(str(one.claims["jti"]), now=now, until=presented.use.expires_at)
+                await sessions.end_token(str(one.claims["jti"]), now=now, expires_at=presented.use.expires_at)
             elif sid not in ended:
                 ended.add(sid)
                 end = presented.use.expires_at if is_refresh else None

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from authx.core.ids import is_session_id
 from authx.http.gate import Gate
+from authx.issuer import LoginDetails
 from authx.schema import SessionInfo, SessionTokens
 from authx.token import to_bytes
 from authx.types import SessionStoreProtocol, StringOrSequence
@@ -70,7 +71,7 @@ class SessionMethods:
             uid,
             request,
             response,
-            (fresh, data, scopes, audience, headers, access_expiry, refresh_expiry, device_info),
+            LoginDetails(fresh, data, scopes, audience, headers, access_expiry, refresh_expiry, device_info),
         )
 
     async def refresh(self, request: Request, response: Response) -> SessionTokens:

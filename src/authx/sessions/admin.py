@@ -5,11 +5,10 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from authx.core.checks import is_subject
 from authx.core.ids import session_created_at
 from authx.core.session import Session, is_sound
 from authx.core.strict_json import dump_object
-from authx.issuer import SessionIds
+from authx.issuer import SessionIds, require_subject
 from authx.schema import SessionInfo
 from authx.sessions.engine import SessionEngine
 from authx.sessions.service import Client, Sessions
@@ -71,21 +70,20 @@ class SessionAdmin:
         claims = verifier.read(token)
         use = read_refresh_token(token, claims, self._clock()).use
         sessions, sub, sid = await self._sessions(), use.presented.sub, use.presented.sid
-        accepted_until = None if use.expires_at is None else use.expires_at + sessions.settings.leeway
-        if accepted_until is not None and accepted_until <= use.now:
+        if use.expires_at is not None and use.expires_at + sessions.settings.leeway <= use.now:
             return
         if claims.get("type") == "refresh":
             await sessions.end_session(sid, sub=sub, now=use.now, expires_at=use.expires_at)
             await sessions.tell("session_revoked", uid=sub, session_id=sid, client=_NOBODY)
         else:
-            await sessions.end_token(str(claims["jti"]), now=use.now, until=accepted_until)
+            await sessions.end_token(str(claims["jti"]), now=use.now, expires_at=use.expires_at)
             await sessions.tell("token_revoked", uid=sub, session_id=sid, client=_NOBODY)
 
-    async def list(self, uid: str, current: str | None = None) -> "list[SessionInfo]":
+    async def list(self, uid: str) -> "list[SessionInfo]":
         """List a subject's live sessions, newest first, at most 100."""
         sessions, now = await self._sessions(), self._now()
         rows = await sessions.store.list(uid, now)
-        shown = (_shown(row, now, current) for row in rows if sessions.is_live(row, None, now))
+        shown = (_shown(row, now) for row in rows if sessions.is_live(row, None, now))
         return [info for info in shown if info is not None]
 
     async def get(self, session_id: str) -> SessionInfo | None:
@@ -102,15 +100,25 @@ class SessionAdmin:
             info.is_active = info.is_active and sessions.is_live(row, cutoff, now)
         return info
 
+    async def new_sid(self, uid: str, now: int) -> str:
+        """Make a session id that is later than every cutoff the store has for its subject.
+
+        Args:
+            uid: The subject.
+            now: The present moment, in milliseconds.
+
+        Returns:
+            The id.
+        """
+        sid = self._ids.make(uid, now)
+        cutoff = await (await self._sessions()).newest_cutoff(sid, uid)
+        return sid if cutoff <= session_created_at(sid) else self._ids.make(uid, now, cutoff)
+
     async def create(self, uid: str, client: Client, device: Mapping[str, Any] | None) -> SessionInfo:
         """Write a session of generation 0, without tokens; see `AuthX.create_session`."""
-        if not is_subject(uid):
-            raise ValueError("uid must be a text of 1 to 255 characters, none of them NUL or a lone surrogate")
+        require_subject(uid)
         sessions, now, note = await self._sessions(), self._now(), device_text(device)
-        sid = self._ids.make(uid, now)
-        cutoff = await sessions.newest_cutoff(sid, uid)
-        if cutoff > session_created_at(sid):
-            sid = self._ids.make(uid, now, cutoff)
+        sid = await self.new_sid(uid, now)
         row = Session(
             sid=sid,
             sub=uid,
@@ -126,13 +134,12 @@ class SessionAdmin:
         return session_info(row, now)
 
 
-def session_info(row: Session, now: int, current: str | None = None) -> SessionInfo:
+def session_info(row: Session, now: int) -> SessionInfo:
     """Show a row as a session.
 
     Args:
         row: The row.
         now: The present moment, in milliseconds.
-        current: The id of the session that asks.
 
     Returns:
         The session.
@@ -148,16 +155,15 @@ def session_info(row: Session, now: int, current: str | None = None) -> SessionI
         device_info=None if row.device is None else json.loads(row.device),
         is_active=not ended,
         expires_at=None if row.expires_at is None else _moment(row.expires_at),
-        current=row.sid == current,
     )
 
 
-def _shown(row: Session, now: int, current: str | None = None) -> SessionInfo | None:
+def _shown(row: Session, now: int) -> SessionInfo | None:
     """Show a row; nothing where somebody else wrote what cannot be shown."""
     if not is_sound(row):
         return None
     try:
-        return session_info(row, now, current)
+        return session_info(row, now)
     except ValueError:
         return None
 

@@ -19,6 +19,7 @@ from authx.exceptions import (
 from authx.sessions.events import Events, SecurityEvent
 from authx.sessions.feed import RevocationFeed
 from authx.stores import InvalidRowError, Store
+from authx.stores.rows import later
 
 __all__ = ["Client", "RefreshUse", "Rotated", "SessionSettings", "Sessions"]
 
@@ -136,29 +137,20 @@ class Sessions:
             raise
 
     async def _rotate(self, use: RefreshUse, client: Client) -> Rotated:
-        presented, settings = use.presented, self.settings
+        presented = use.presented
         straight = self._is_young(presented, use.now)
         for _ in range(_MAX_RACES):
             if straight:
                 row = await self._advance(use, client, presented.generation)
                 if row is not None:
                     return Rotated(row=row, verdict=Verdict.ADVANCE)
-            row, cutoff = await self._read(presented, client)
-            decision = decide(
-                presented,
-                row,
-                self._latest(cutoff),
-                use.now,
-                settings.grace,
-                max_age=settings.max_age,
-                answered_since=self._feed.answered_since,
-            )
+            row, decision = await self._decide(use, client)
             moved = await self._move(decision, use, client, row)
             if moved is not None:
                 await self._tell_of(decision, use, client, row)
                 return Rotated(row=moved, verdict=decision.verdict)
             if not decision.verdict.passes:
-                raise await self.refusal(decision, use, client, row)
+                raise await self._refusal(decision, use, client, row)
             straight = decision.verdict is Verdict.ADVANCE
         raise StoreUnavailableError("too many refreshes of one session at the same moment")
 
@@ -249,6 +241,13 @@ class Sessions:
         Raises:
             AuthXException: As `rotate`.
         """
+        row, decision = await self._decide(use, client)
+        if not decision.verdict.passes:
+            raise await self._refusal(decision, use, client, row)
+        return decision
+
+    async def _decide(self, use: RefreshUse, client: Client) -> tuple[Session | None, Decision]:
+        """Read the session of a presented token, and ask what the token is."""
         row, cutoff = await self._read(use.presented, client)
         decision = decide(
             use.presented,
@@ -259,9 +258,7 @@ class Sessions:
             max_age=self.settings.max_age,
             answered_since=self._feed.answered_since,
         )
-        if not decision.verdict.passes:
-            raise await self.refusal(decision, use, client, row)
-        return decision
+        return row, decision
 
     async def _read(self, presented: Presented, client: Client) -> tuple[Session | None, Cutoff | None]:
         try:
@@ -282,7 +279,9 @@ class Sessions:
             return cutoff
         return everyone
 
-    async def refusal(self, decision: Decision, use: RefreshUse, client: Client, row: Session | None) -> AuthXException:
+    async def _refusal(
+        self, decision: Decision, use: RefreshUse, client: Client, row: Session | None
+    ) -> AuthXException:
         """Make the error for a token that does not pass; a reused one ends its session first.
 
         Args:
@@ -414,14 +413,15 @@ class Sessions:
         """
         await self._revoke(Revocation(kind="everyone", key="", at=now, until=None))
 
-    async def end_token(self, jti: str, *, now: int, until: int | None) -> None:
-        """End one access token.
+    async def end_token(self, jti: str, *, now: int, expires_at: int | None) -> None:
+        """End one access token, until it is no longer accepted anyway: its own end and the leeway.
 
         Args:
             jti: Its id.
             now: The present moment.
-            until: Its own end; `None` if it has none.
+            expires_at: Its own end; `None` if it has none.
         """
+        until = None if expires_at is None else expires_at + self.settings.leeway
         await self._revoke(Revocation(kind="token", key=jti, at=now, until=until))
 
     async def _revoke(self, revocation: Revocation) -> None:
@@ -464,8 +464,3 @@ class Sessions:
 def earlier(first: int, second: int | None) -> int:
     """Choose the earlier of a moment and one that may not exist."""
     return first if second is None else min(first, second)
-
-
-def later(first: int | None, second: int | None) -> int | None:
-    """Choose the later of two ends, where `None` is the latest of all."""
-    return None if first is None or second is None else max(first, second)

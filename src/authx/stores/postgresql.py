@@ -18,8 +18,8 @@ from authx.stores.postgresql_text import key, note, read_revocation, read_sessio
 from authx.stores.rows import (
     KEEP_REVOCATIONS,
     KEEP_SESSIONS,
-    is_rest_of_row,
     require_prefix,
+    rotated_from,
     subject_cutoff,
 )
 
@@ -215,21 +215,10 @@ class PostgreSQLStore:
         )
         if not rows:
             return None
-        created_at, ends_at, reason, device = rows[0]
-        if not is_rest_of_row(created_at, ends_at, reason, device):
+        session = rotated_from(rows[0], sid, sub, to_generation, at, ip, user_agent)
+        if session is None:
             raise InvalidRowError(sid)
-        return Session(
-            sid=sid,
-            sub=sub,
-            generation=to_generation,
-            created_at=created_at,
-            rotated_at=at,
-            expires_at=ends_at,
-            revoked_reason=reason,
-            ip=ip,
-            user_agent=user_agent,
-            device=device,
-        )
+        return session
 
     async def revoke(self, revocation: Revocation) -> Revocation:
         """End something, durably when it returns, and tell every process. See `Store.revoke`."""

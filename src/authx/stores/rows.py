@@ -11,10 +11,10 @@ __all__ = [
     "COLUMNS",
     "KEEP_REVOCATIONS",
     "KEEP_SESSIONS",
-    "is_rest_of_row",
     "later",
     "require_prefix",
     "revocation_from",
+    "rotated_from",
     "session_from",
     "sessions_from",
     "subject_cutoff",
@@ -80,24 +80,43 @@ def session_from(row: Sequence[object]) -> Session | None:
     return None
 
 
-def is_rest_of_row(created_at: object, expires_at: object, reason: object, device: object) -> bool:
-    """Tell whether a rotation found in a row what a session has there.
+def rotated_from(
+    rest: Sequence[object], sid: str, sub: str, generation: int, at: int, ip: str | None, user_agent: str | None
+) -> Session | None:
+    """Make a session of what a rotation wrote into a row and what it found there.
 
     Args:
-        created_at: What it found.
-        expires_at: What it found.
-        reason: What it found.
-        device: What it found.
+        rest: What it found: created_at, expires_at, revoked_reason and device.
+        sid: The session's id.
+        sub: Whose it is.
+        generation: The generation it wrote.
+        at: The moment it wrote.
+        ip: The address it wrote.
+        user_agent: The program it wrote.
 
     Returns:
-        Whether it did.
+        The session; `None` if the row holds what no session can.
     """
-    return (
+    created_at, expires_at, reason, device = rest
+    if (
         type(created_at) is int
         and (expires_at is None or type(expires_at) is int)
         and (reason is None or type(reason) is str)
         and (device is None or type(device) is str)
-    )
+    ):
+        return Session(
+            sid=sid,
+            sub=sub,
+            generation=generation,
+            created_at=created_at,
+            rotated_at=at,
+            expires_at=expires_at,
+            revoked_reason=reason,
+            ip=ip,
+            user_agent=user_agent,
+            device=device,
+        )
+    return None
 
 
 def sessions_from(rows: Iterable[Sequence[object]]) -> list[Session]:
