@@ -27,17 +27,21 @@ class Machine:
     Args:
         settings: The application's settings.
         *options: Further options of uvicorn.
+        app: Where the application is.
+        port: Where it listens; any free one by default.
     """
 
-    def __init__(self, settings: Mapping[str, str], *options: str) -> None:
+    def __init__(
+        self, settings: Mapping[str, str], *options: str, app: str = "tests.races.app:app", port: int = 0
+    ) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the server has stopped
         self._printed = ""
         with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
+            free.bind(("127.0.0.1", port))
             self.port = free.getsockname()[1]
         self._process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "uvicorn", "tests.races.app:app"),
+                *(sys.executable, "-m", "uvicorn", app),
                 *("--host", "127.0.0.1", "--port", str(self.port), "--log-level", "warning", *options),
             ],
             cwd=ROOT,

@@ -16,6 +16,7 @@ from authx.exceptions import (
     SessionNotFoundError,
 )
 from authx.http.callbacks import Callback
+from authx.http.client_script import answer_with_client
 from authx.http.locations import is_json
 from authx.schema import ErrorBody, SessionInfo, SessionTokens, TokenPayload
 
@@ -33,6 +34,7 @@ _PATHS: Final[dict[str, str]] = {
     "logout_all": "/logout/all",
     "sessions": "/sessions",
     "session": "/sessions/{session_id}",
+    "client": "/client.js",
 }
 _MAX_BODY_BYTES: Final = 16_384
 _LOGIN_BODY: Final[dict[str, Any]] = {
@@ -162,6 +164,11 @@ class _Routes:
             request: Request, session_id: Annotated[str, Path()], payload: Annotated[TokenPayload, caller]
         ) -> None:
             await self._revoke(request, session_id, payload)
+
+        # A file for browsers, and no part of the interface that a generated client would have.
+        @router.get(paths["client"], include_in_schema=False)
+        async def client(request: Request) -> Response:
+            return answer_with_client(request, auth.config, paths)
 
     async def _login(self, request: Request, response: Response) -> SessionTokens:
         try:
