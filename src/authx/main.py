@@ -594,8 +594,8 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
             prefix: Begins every path.
             tags: Tags in the OpenAPI document.
             dependencies: Dependencies of every route: `Depends(...)`.
-            paths: Other paths, by name: `login`, `refresh`, `logout`, `logout_all`, `sessions`, `session`, and `client` for
-                the browser client, a JavaScript module.
+            paths: Other paths, by name: `login`, `refresh`, `logout`, `logout_all`, `sessions`, `session`,
+                and `client` for the browser client, a JavaScript module.
 
         Returns:
             The router, for `app.include_router`.

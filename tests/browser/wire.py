@@ -1,4 +1,4 @@
-"""A proxy between a browser and a server: it counts requests, loses answers, and shows no server where there is none."""
+"""A proxy between a browser and a server: it counts requests, and loses answers."""
 
 import http.client
 import threading
