@@ -31,6 +31,8 @@ _OTHERS: Final = 2
 _BATCH: Final = 500
 _SCHEMA_SECONDS: Final = 30.0
 _LOOK_AT_POOL: Final = 0.2
+# Not `now()`, which is when a transaction began.
+_CLOCK: Final = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
 
 def from_url(url: str, prefix: str) -> "PostgreSQLStore":
@@ -270,6 +272,19 @@ class PostgreSQLStore:
                 if found < room:
                     break
         return deleted
+
+    async def now(self) -> int:
+        """Read the server's clock, to compare with this host's.
+
+        Returns:
+            Milliseconds since 1970.
+
+        Raises:
+            StoreUnavailableError: The server does not answer.
+        """
+        opened = self._opened.here() or await self._opened.get()
+        ((moment,),) = await opened.lanes.fetch(_CLOCK)
+        return int(moment)
 
     async def _open(self) -> _Opened:
         opened = _Opened(

@@ -331,3 +331,8 @@ return found
 -- KEYS everyone
 -- Answers the cutoff of all subjects.
 return string.format('%.0f', tonumber(redis.call('GET', KEYS[1]) or 0) or math.huge)
+
+-- script: now
+-- KEYS any key of the server that is asked
+-- Answers the server's clock, in milliseconds.
+return string.format('%.0f', clock() / 1000)

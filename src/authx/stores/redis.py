@@ -469,6 +469,18 @@ class RedisStore:
                 break
         return deleted
 
+    async def now(self) -> int:
+        """Read the server's clock, to compare with this host's. Of a cluster, that of one of its servers.
+
+        Returns:
+            Milliseconds since 1970.
+
+        Raises:
+            StoreUnavailableError: The server does not answer.
+        """
+        wire = await self._wire()
+        return int(_text(await wire.run(_SCRIPTS["now"], (self._version,), ())))
+
     async def _start(self) -> _Opened:
         wire = self._make()
         keeper = _keep(wire)

@@ -93,6 +93,11 @@ class SQLiteStore:
     def __repr__(self) -> str:
         return f"SQLiteStore({str(self._path)!r})"
 
+    @property
+    def path(self) -> Path:
+        """The file; it may not be there yet."""
+        return self._path
+
     async def open(self) -> None:
         """Open the file, on the running event loop. See `Store.open`."""
         await self._connections.get()

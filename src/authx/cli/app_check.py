@@ -1,0 +1,62 @@
+"""What the doctor finds about an instance in its application: whether its errors are answered."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from authx.cli.findings import Finding
+from authx.cli.target import Target, is_handled
+from authx.exceptions import AuthXException
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from authx import AuthX
+
+__all__ = ["app_findings"]
+
+
+def app_findings(auth: "AuthX[Any]", target: Target) -> Iterator[Finding]:
+    """Look at an instance in its application.
+
+    Args:
+        auth: The instance.
+        target: Where it was found.
+
+    Yields:
+        What is missing.
+    """
+    apps = [target.app] if target.app is not None else target.neighbours
+    if auth._applications and target.app is None:
+        return
+    if not apps:
+        yield Finding(
+            "info",
+            "handler-unseen",
+            f"handle_errors was not called while {target.name} was imported.",
+            "Perhaps another module does so; that can only be seen from there.",
+            f"name the application instead: authx check {target.name.partition(':')[0]}:app",
+        )
+    for app in apps:
+        if is_handled(auth, app):
+            continue
+        if not _answers(app):
+            yield Finding(
+                "warning",
+                "handler-missing",
+                "handle_errors was never called with the application.",
+                "Cookies get lost where a route returns a response of its own, calls inside of routes answer 500, and "
+                "a store is opened only by the first request that needs it.",
+                "auth.handle_errors(app)",
+            )
+        elif auth._gate.engine is not None:
+            yield Finding(
+                "info",
+                "lifespan-missing",
+                "This instance's own handle_errors was never called with the application; another one's was.",
+                "Errors are answered, but its store is opened by the first request that needs it, and not closed.",
+                "auth.handle_errors(app), with this instance too",
+            )
+
+
+def _answers(app: "FastAPI") -> bool:
+    return AuthXException in app.exception_handlers

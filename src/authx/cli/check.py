@@ -1,0 +1,169 @@
+"""`authx check`: a doctor for settings, the store, and the application around them."""
+
+import asyncio
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Final, Literal
+
+import typer
+
+from authx.cli.findings import Finding, Surroundings, of_config, variable_findings
+from authx.cli.output import AsJson, as_text, console, show_json, show_wrapped, wants_json
+from authx.cli.store_check import store_findings, unusable
+from authx.config import AuthXConfig
+from authx.exceptions import BadConfigurationError
+
+if TYPE_CHECKING:
+    from authx.stores import Store
+
+__all__ = ["check", "examine"]
+
+_BAD: Final = 1
+_SEVERITIES: Final = {"error": "red", "warning": "yellow", "info": "blue"}
+# What was found, and at which instance; `None`: in the environment.
+_Found = tuple[str | None, Finding]
+
+
+def check(
+    target: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="MODULE:NAME",
+            help="An AuthX, an AuthManager or a FastAPI application; the settings of the environment by default.",
+            show_default=False,
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers", metavar="N", min=1, help="How many processes serve. Default: WEB_CONCURRENCY, or one."
+        ),
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Count warnings as errors.")] = False,
+    as_json: AsJson = None,
+) -> None:
+    """Look for mistakes in keys, cookies, lifetimes, the store and the application.
+
+    Ends with 1 where there is an error (with --strict: or a warning), else with 0.
+    """
+    found = examine(target, os.environ, workers)
+    found.sort(key=lambda one: list(_SEVERITIES).index(one[1].severity))
+    if wants_json(as_json):
+        show_json([{**asdict(finding), "instance": where} for where, finding in found])
+    else:
+        _show(found, target)
+    grave = ("error", "warning") if strict else ("error",)
+    if any(finding.severity in grave for _, finding in found):
+        raise typer.Exit(_BAD)
+
+
+def examine(target: str | None, environment: Mapping[str, str], workers: int | None = None) -> list[_Found]:
+    """Examine an instance, or the settings of the environment.
+
+    Args:
+        target: `module:attribute`; `None` for the environment.
+        environment: The environment's variables, for their names and `WEB_CONCURRENCY`.
+        workers: How many processes serve; `None`: as the environment says.
+
+    Returns:
+        What was found, each with the name of its instance.
+
+    Raises:
+        Failure: The target leads to nothing that can be examined.
+    """
+    from authx.cli.mistakes import refusals
+
+    found: list[_Found] = [(None, finding) for finding in variable_findings(environment)]
+    count = _workers(environment) if workers is None else workers
+    try:
+        found += _of_target(target, count) if target is not None else _of_environment(count)
+    except refusals() as error:
+        found += [(target, finding) for finding in _refused(error)]
+    return found
+
+
+def _workers(environment: Mapping[str, str]) -> int:
+    text = environment.get("WEB_CONCURRENCY", "").strip()
+    return int(text) if text.isascii() and text.isdecimal() else 1
+
+
+def _of_environment(workers: int) -> Iterator[_Found]:
+    from authx.stores import open_store
+
+    config = AuthXConfig()
+    store: Store | None = None
+    broken: list[Finding] = []
+    if config.JWT_STORE_URL is not None:
+        try:
+            store = open_store(config.JWT_STORE_URL, config.JWT_STORE_PREFIX)
+        except BadConfigurationError as error:
+            broken.append(unusable(error))
+    kind: Literal["none", "memory", "lasting"] = "lasting" if broken else _kind_of(store)
+    for finding in (*of_config(config, Surroundings(store=kind, workers=workers)), *broken, *_of_store(store, config)):
+        yield None, finding
+
+
+def _of_target(name: str, workers: int) -> Iterator[_Found]:
+    from authx.cli.app_check import app_findings
+    from authx.cli.target import load, said_by_authx
+
+    with said_by_authx():
+        target = load(name)
+    for label, auth in target.instances.items():
+        engine = auth._gate.engine
+        store = None if engine is None else engine.store
+        surroundings = Surroundings(store=_kind_of(store), workers=workers)
+        for finding in (
+            *of_config(auth.config, surroundings),
+            *app_findings(auth, target),
+            *_of_store(store, auth.config),
+        ):
+            yield label, finding
+
+
+def _kind_of(store: "Store | None") -> Literal["none", "memory", "lasting"]:
+    from authx.stores.memory import MemoryStore
+
+    if store is None:
+        return "none"
+    return "memory" if isinstance(store, MemoryStore) else "lasting"
+
+
+def _of_store(store: "Store | None", config: AuthXConfig) -> list[Finding]:
+    if store is None:
+        return []
+    return asyncio.run(store_findings(store, creates_schema=config.JWT_STORE_CREATE_SCHEMA))
+
+
+def _refused(error: Exception) -> Iterator[Finding]:
+    """Describe settings of which no `AuthX` can be made."""
+    from authx.cli.mistakes import mistakes_in
+
+    for message in mistakes_in(error):
+        yield Finding(
+            "error",
+            "settings-refused",
+            message,
+            "No AuthX can be made of these settings: the application does not start.",
+            "as the message says",
+        )
+
+
+def _show(found: list[_Found], target: str | None) -> None:
+    from rich.text import Text
+
+    out = console()
+    several = len({where for where, _ in found if where is not None}) > 1
+    for where, finding in found:
+        title = Text.assemble((finding.severity, f"bold {_SEVERITIES[finding.severity]}"), f"  {finding.code}")
+        if several and where is not None:
+            title.append(f"  {where}", style="dim")
+        out.print(title)
+        for label, text in (("", finding.message), ("Why: ", finding.why), ("Do: ", finding.change)):
+            show_wrapped(out, label + as_text(text), "  ", "  ")
+        out.print()
+    counts = [sum(finding.severity == severity for _, finding in found) for severity in _SEVERITIES]
+    names = ("error", "warning", "note")
+    summary = ", ".join(f"{count} {name}{'' if count == 1 else 's'}" for count, name in zip(counts, names, strict=True))
+    out.print(Text(f"{target or 'the environment'}: {summary}"))

@@ -1,0 +1,43 @@
+"""Settings of which nothing can be made, in words and without their values."""
+
+import re
+
+from authx.cli.output import masked
+from authx.exceptions import BadConfigurationError
+
+__all__ = ["mistakes_in", "refusals"]
+
+
+def refusals() -> tuple[type[Exception], ...]:
+    """List what settings raise that cannot be.
+
+    Returns:
+        The classes.
+    """
+    from pydantic import ValidationError
+    from pydantic_settings import SettingsError
+
+    return BadConfigurationError, ValidationError, SettingsError
+
+
+def mistakes_in(error: Exception) -> list[str]:
+    """Say what is wrong with settings, without their values.
+
+    Args:
+        error: One of `refusals`.
+
+    Returns:
+        A text for each mistake that is told apart.
+    """
+    from pydantic import ValidationError
+    from pydantic_settings import SettingsError
+
+    if isinstance(error, ValidationError):
+        return [
+            masked(f"{'.'.join(map(str, one['loc']))}: {one['msg']}")
+            for one in error.errors(include_input=False, include_url=False)
+        ]
+    field = re.search(r'field "(\w+)"', str(error)) if isinstance(error, SettingsError) else None
+    if field is not None:
+        return [f"{field[1]} cannot be read: in the environment, lists are JSON, such as {field[1]}='[\"headers\"]'"]
+    return [masked(str(error))]

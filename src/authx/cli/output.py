@@ -1,0 +1,205 @@
+"""What the commands print: JSON where something reads it, text for people on a terminal, and never a secret."""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Callable
+from textwrap import wrap
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = [
+    "USAGE",
+    "AsJson",
+    "Failure",
+    "as_text",
+    "console",
+    "first_line",
+    "leave_closed_pipe",
+    "masked",
+    "printable",
+    "show_json",
+    "show_wrapped",
+    "wants_json",
+    "warn",
+    "without_tokens",
+]
+
+USAGE: Final = 2
+_CLOSED_PIPE: Final = 141  # as a shell has it: 128 and SIGPIPE
+_LEAST_ROOM: Final = 20
+_MASK: Final = "**********"
+_TOKEN: Final = re.compile(r"ey[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
+_PASSWORD: Final = re.compile(r"(://[^/\s:@]*:)[^\s/]+@")
+
+AsJson = Annotated[
+    bool | None,
+    typer.Option(
+        "--json/--table", help="JSON, or text for people. Default: text on a terminal, else JSON.", show_default=False
+    ),
+]
+
+
+class Failure(Exception):  # noqa: N818 - what the user is told, no error of the program
+    """Ends a command with a message on standard error.
+
+    Args:
+        message: What was wrong, where, and what to do.
+        code: The exit code.
+    """
+
+    def __init__(self, message: str, code: int = USAGE) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+
+
+def wants_json(choice: bool | None) -> bool:
+    """Tell whether to print JSON.
+
+    Args:
+        choice: What the user asked for; `None`: nothing.
+
+    Returns:
+        Whether they did, or whether standard output is no terminal.
+    """
+    return not sys.stdout.isatty() if choice is None else choice
+
+
+def show_json(value: object) -> None:
+    """Print a value as JSON; everything beyond ASCII is escaped, so nothing in it can drive a terminal.
+
+    Args:
+        value: What fits into JSON.
+    """
+    typer.echo(json.dumps(value, indent=2))
+
+
+def warn(text: str) -> None:
+    """Say something on standard error.
+
+    Args:
+        text: What to say.
+    """
+    typer.echo(f"authx: {masked(text)}", err=True)
+
+
+def printable(text: str) -> str:
+    """Write a text so that it can drive no terminal: what an attacker chose is shown, not obeyed.
+
+    Args:
+        text: Any text.
+
+    Returns:
+        It, with control and direction characters escaped.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape", "surrogatepass").decode("ascii")
+        for character in text
+    )
+
+
+def masked(text: str) -> str:
+    """Take tokens, and passwords in URLs, out of a text that somebody else wrote.
+
+    Args:
+        text: Any text, perhaps with line breaks.
+
+    Returns:
+        It, without them and without other control characters.
+    """
+    return "\n".join(map(printable, str(without_tokens(text)).splitlines()))
+
+
+def console(*, stderr: bool = False) -> "Console":
+    """Make what prints text for people; it knows the terminal's width and obeys NO_COLOR.
+
+    Args:
+        stderr: Whether it prints on standard error.
+
+    Returns:
+        A console that takes no text for markup.
+    """
+    from rich.console import Console
+
+    class _Console(Console):
+        def on_broken_pipe(self) -> None:
+            leave_closed_pipe()
+
+    return _Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+
+
+def show_wrapped(out: "Console", text: str, first: str, others: str) -> None:
+    """Print a text in lines that fit, without cutting a word: it may be one to copy.
+
+    Args:
+        out: Where to.
+        text: The text.
+        first: Stands before its first line.
+        others: Stands before the others.
+    """
+    from rich.text import Text
+
+    for line in wrap(
+        text,
+        max(out.width, len(others) + _LEAST_ROOM),
+        initial_indent=first,
+        subsequent_indent=others,
+        break_long_words=False,
+        break_on_hyphens=False,
+    ):
+        out.print(Text(line))
+
+
+def leave_closed_pipe() -> NoReturn:
+    """End quietly because nobody reads any more."""
+    # What is still buffered has nowhere to go, and must not fail at the interpreter's end.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise SystemExit(_CLOSED_PIPE)
+
+
+def without_tokens(value: Any) -> Any:
+    """Take tokens and passwords out of the texts in a JSON value.
+
+    Args:
+        value: What fits into JSON.
+
+    Returns:
+        A copy without them.
+    """
+    if isinstance(value, str):
+        return _TOKEN.sub(_MASK, _PASSWORD.sub(rf"\g<1>{_MASK}@", value))
+    if isinstance(value, dict):
+        return {name: without_tokens(inner) for name, inner in value.items()}
+    return [without_tokens(inner) for inner in value] if isinstance(value, list) else value
+
+
+def first_line(command: Callable[..., None]) -> str:
+    """Say in one line what a command does: whole, where typer would cut it.
+
+    Args:
+        command: The command.
+
+    Returns:
+        The first line of its description.
+    """
+    return (command.__doc__ or "").partition("\n")[0]
+
+
+def as_text(value: Any) -> str:
+    """Write a JSON value on one line for people: texts without quotes.
+
+    Args:
+        value: What fits into JSON.
+
+    Returns:
+        A text that can drive no terminal.
+    """
+    return printable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))

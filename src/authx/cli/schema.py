@@ -1,0 +1,57 @@
+"""`authx schema`: the statements that create a store's tables."""
+
+from typing import Annotated, Final
+
+import typer
+
+from authx.cli.output import Failure, warn
+from authx.cli.stores import Prefix
+from authx.exceptions import BadConfigurationError
+
+__all__ = ["schema"]
+
+_SQL: Final = {"postgresql": "postgresql", "postgres": "postgresql", "sqlite": "sqlite"}
+_WITHOUT: Final = {
+    "redis": "Redis and Valkey keep keys, and need no schema: there is nothing to create",
+    "memory": "memory:// keeps sessions in the process, and needs no schema: there is nothing to create",
+}
+
+
+def schema(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="postgresql or sqlite.")],
+    prefix: Prefix = "authx_",
+) -> None:
+    """Print the SQL that creates a store's tables, for migrations of your own.
+
+    No driver is needed for it. Redis and memory have no schema.
+    """
+    name = kind.lower()
+    if name in _WITHOUT:
+        warn(_WITHOUT[name])
+        return
+    if name not in _SQL:
+        raise Failure(f"there is no schema for {kind!r}; use postgresql or sqlite")
+    try:
+        typer.echo(tables(name, prefix), nl=False)
+    except BadConfigurationError as error:
+        raise Failure(str(error)) from None
+
+
+def tables(kind: str, prefix: str) -> str:
+    """Write the statements; repeating them changes nothing. No driver is needed for it.
+
+    Args:
+        kind: `postgresql` or `sqlite`.
+        prefix: Begins the names of the tables.
+
+    Returns:
+        SQL, each statement ending in a semicolon.
+
+    Raises:
+        BadConfigurationError: The prefix cannot begin a name.
+    """
+    if _SQL[kind] == "postgresql":
+        from authx.stores.postgresql_schema import schema as statements
+    else:
+        from authx.stores.sqlite_schema import schema as statements
+    return statements(prefix)

@@ -1,0 +1,175 @@
+"""What the doctor finds at the session store: whether it answers, and whether its clock agrees."""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
+
+from authx.cli.findings import Finding, Severity
+from authx.cli.output import masked
+from authx.cli.target import said_by_authx
+from authx.cli.words import duration
+from authx.exceptions import BadConfigurationError, StoreUnavailableError
+
+if TYPE_CHECKING:
+    from authx.stores import Store
+
+__all__ = ["HasClock", "clock_finding", "store_findings", "unusable"]
+
+_PATIENCE: Final = 15.0
+_RISKY: Final = 2.0
+_WRONG: Final = 10.0
+_LOOKS: Final = 3
+
+
+@runtime_checkable
+class HasClock(Protocol):
+    """A store on a machine of its own, with a clock of its own."""
+
+    async def now(self) -> int:
+        """Read that clock.
+
+        Returns:
+            Milliseconds since 1970.
+        """
+        ...
+
+
+def unusable(error: BadConfigurationError) -> Finding:
+    """Describe a store that can never work as it is configured.
+
+    Args:
+        error: What it said.
+
+    Returns:
+        The finding.
+    """
+    return Finding(
+        "error",
+        "store-unusable",
+        masked(str(error)),
+        "The application does not start, or answers 503 to every request that needs the store.",
+        "as the message says",
+    )
+
+
+async def store_findings(
+    store: "Store", *, creates_schema: bool, clock: Callable[[], float] = time.time
+) -> list[Finding]:
+    """Open a store, look at it, and close it. Nothing is written, and nothing made that is not there.
+
+    Args:
+        store: The store.
+        creates_schema: Whether the application makes the tables where they are missing.
+        clock: This host's clock: seconds since 1970.
+
+    Returns:
+        What was found.
+    """
+    path = getattr(store, "path", None)
+    if path is not None and not path.exists():
+        folder = path.resolve().parent
+        if folder.is_dir() and os.access(folder, os.W_OK):
+            return [_without_tables(f"There is no file {path} yet.", creates_schema=creates_schema)]
+        return [
+            unusable(BadConfigurationError(f"{path.name} cannot be made: {folder} is no folder that can be written to"))
+        ]
+    try:
+        with said_by_authx() as said:
+            found = [finding async for finding in _look_at(store, creates_schema=creates_schema, clock=clock)]
+        return [*(_said(message) for message in said), *found]
+    finally:
+        await store.close()
+
+
+async def _look_at(store: "Store", *, creates_schema: bool, clock: Callable[[], float]) -> AsyncIterator[Finding]:
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            await store.open()
+            if isinstance(store, HasClock):
+                clocks = clock_finding(await _difference(store, clock))
+                if clocks is not None:
+                    yield clocks
+            try:
+                await store.census(int(clock() * 1000))
+            except BadConfigurationError:
+                yield _without_tables("The store has no tables of this prefix yet.", creates_schema=creates_schema)
+    except BadConfigurationError as error:
+        yield unusable(error)
+    except (StoreUnavailableError, TimeoutError) as error:
+        yield _silent(str(error) or f"no answer within {duration(_PATIENCE)}")
+    except Exception as error:  # noqa: BLE001 - a store of somebody else's may raise anything
+        yield _silent(f"{type(error).__name__}: {error}")
+
+
+async def _difference(store: HasClock, clock: Callable[[], float]) -> float:
+    """Measure by how many seconds the store's clock is ahead, at least: what the way took is nobody's error."""
+    smallest = float("inf")
+    for _ in range(_LOOKS):
+        before = clock()
+        there = await store.now() / 1000
+        after = clock()
+        away = there - after if there > after else there - before if there < before else 0.0
+        smallest = min(smallest, away, key=abs)
+    return smallest
+
+
+def clock_finding(ahead: float) -> Finding | None:
+    """Judge a difference between clocks.
+
+    Args:
+        ahead: By how many seconds the store's clock is ahead of this host's; negative: behind.
+
+    Returns:
+        The finding, if the difference matters.
+    """
+    if abs(ahead) < _RISKY:
+        return None
+    severity: Severity = "error" if abs(ahead) >= _WRONG else "warning"
+    return Finding(
+        severity,
+        "clock-skew",
+        f"The store's clock is {duration(ahead)} {'ahead of' if ahead > 0 else 'behind'} this host's.",
+        "Tokens of one host are taken for too old or too young by another: beyond 10 seconds they are refused, and "
+        "rows are deleted at the wrong time.",
+        "let NTP set the clocks of both hosts; see `timedatectl`",
+    )
+
+
+def _silent(reason: str) -> Finding:
+    return Finding(
+        "error",
+        "store-silent",
+        f"The store does not answer: {masked(reason)}.",
+        "Login, refresh and logout answer 503, and after half a minute so does every protected route.",
+        "start it, or correct JWT_STORE_URL",
+    )
+
+
+def _without_tables(what: str, *, creates_schema: bool) -> Finding:
+    if creates_schema:
+        return Finding(
+            "info",
+            "store-new",
+            what,
+            "The application makes what is missing when it starts.",
+            "nothing; or `authx schema` for migrations of your own",
+        )
+    return Finding(
+        "error",
+        "store-tables",
+        f"{what} JWT_STORE_CREATE_SCHEMA is off, so the application does not make them.",
+        "Every request that needs the store fails.",
+        "run what `authx schema sqlite` or `authx schema postgresql` prints",
+    )
+
+
+def _said(message: str) -> Finding:
+    return Finding(
+        "warning",
+        "store-setup",
+        masked(message),
+        "The store said so when it was opened; the application logs the same at each start.",
+        "as the message says",
+    )

@@ -1,0 +1,170 @@
+"""The store that a command works on, from outside of the application that uses it."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+
+import typer
+
+from authx.cli.output import Failure
+from authx.exceptions import BadConfigurationError, StoreUnavailableError
+
+if TYPE_CHECKING:
+    from authx.sessions.admin import SessionAdmin
+    from authx.sessions.engine import SessionEngine
+    from authx.stores import Store
+
+__all__ = ["Auth", "Operated", "Prefix", "StoreURL", "operate", "run"]
+
+_Result = TypeVar("_Result")
+
+StoreURL = Annotated[
+    str | None,
+    typer.Option("--store", metavar="URL", envvar="JWT_STORE_URL", help="The session store.", show_default=False),
+]
+Prefix = Annotated[
+    str, typer.Option("--prefix", metavar="TEXT", envvar="JWT_STORE_PREFIX", help="Begins the names of its tables.")
+]
+Auth = Annotated[
+    str | None,
+    typer.Option(
+        "--auth",
+        metavar="MODULE:NAME",
+        help="The application's AuthX: its store and its settings.",
+        show_default=False,
+    ),
+]
+
+# How long a revocation is kept where the application's own settings are not known. Its processes need it as long as
+# its access tokens live, and those end with their session: after 90 days, unless it is told otherwise.
+_KEEP: Final = timedelta(days=90)
+_MARGIN: Final = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Operated:
+    """A store that is open.
+
+    Attributes:
+        store: The store.
+        admin: What lists and ends its sessions.
+    """
+
+    store: "Store"
+    admin: "SessionAdmin"
+
+
+def run(work: Coroutine[Any, Any, _Result]) -> _Result:
+    """Do something with a store.
+
+    Args:
+        work: What to do.
+
+    Returns:
+        What it returns.
+
+    Raises:
+        Failure: The store does not answer, or cannot be used.
+    """
+    try:
+        return asyncio.run(work)
+    except StoreUnavailableError as error:
+        raise Failure(f"the session store does not answer: {error}", 1) from None
+    except BadConfigurationError as error:
+        raise Failure(f"the session store cannot be used: {error} (are --store and --prefix right?)") from None
+
+
+@asynccontextmanager
+async def operate(url: str | None, prefix: str, auth: str | None) -> AsyncIterator[Operated]:
+    """Open a store that an application uses. None is made where there is none yet.
+
+    Args:
+        url: The store's URL.
+        prefix: Begins the names of its tables or keys.
+        auth: The application's instance, as `module:attribute`: its store and settings are used instead.
+
+    Yields:
+        The store.
+
+    Raises:
+        Failure: There is no such store.
+        StoreUnavailableError: It does not answer.
+        BadConfigurationError: It cannot be used.
+    """
+    engine, admin = _of_instance(auth) if auth is not None else _of_url(url, prefix)
+    _require_lasting(engine.store)
+    try:
+        await engine.ensure()
+        yield Operated(engine.store, admin)
+    finally:
+        await engine.stop()
+
+
+def _of_instance(name: str) -> "tuple[SessionEngine, SessionAdmin]":
+    from authx.cli.target import one
+
+    auth = one(name)
+    engine = auth._gate.engine
+    if engine is None:
+        raise Failure(f"{name} has no session store: AuthX(config, store=...) or JWT_STORE_URL names one")
+    return engine, auth._gate.session_calls.admin
+
+
+def _of_url(url: str | None, prefix: str) -> "tuple[SessionEngine, SessionAdmin]":
+    from authx.issuer import SessionIds
+    from authx.sessions.admin import SessionAdmin
+    from authx.sessions.engine import Running, SessionEngine
+    from authx.sessions.events import Events
+    from authx.sessions.service import SessionSettings
+    from authx.stores import open_store
+
+    if not url:
+        raise Failure("which session store? Give --store URL, JWT_STORE_URL in the environment, or --auth module:name")
+    keep = int(longest_life().total_seconds() * 1000)
+    engine = SessionEngine(
+        open_store(url, prefix),
+        (url, prefix),
+        # A row that is written for a session without one stays for good, for nobody knows here how long the session's
+        # refresh token lives.
+        SessionSettings(grace=0, max_age=None, window=keep),
+        Events(),
+        time.time,
+        Running(check="feed", create_schema=False, poll_interval=60.0, max_staleness=None),
+    )
+    return engine, SessionAdmin(engine, SessionIds(), time.time)
+
+
+def longest_life() -> timedelta:
+    """Tell for how long an access token may have to be refused, of whatever application.
+
+    Returns:
+        90 days, or more where the environment says that sessions or access tokens live longer; and some.
+
+    Raises:
+        Failure: The settings in the environment cannot be read.
+    """
+    from authx.cli.mistakes import mistakes_in, refusals
+    from authx.config import AuthXConfig
+
+    try:
+        config = AuthXConfig()
+    except refusals() as error:
+        raise Failure(f"the settings in the environment cannot work: {'; '.join(mistakes_in(error))}") from None
+    leeway = timedelta(seconds=config.JWT_DECODE_LEEWAY or 0)
+    lives = (config.JWT_ACCESS_TOKEN_EXPIRES, config.JWT_SESSION_MAX_AGE)
+    return max(_KEEP, *(life for life in lives if life is not None)) + leeway + _MARGIN
+
+
+def _require_lasting(store: "Store") -> None:
+    """Refuse a store that nobody else can see, and one that is not there: no command makes it."""
+    from authx.stores.memory import MemoryStore
+
+    if isinstance(store, MemoryStore):
+        raise Failure("memory:// keeps sessions inside of the application's process: no command can reach them")
+    path = getattr(store, "path", None)
+    if path is not None and not path.exists():
+        raise Failure(f"there is no file {path}: has the application been started, and is this its folder?")

@@ -1,0 +1,158 @@
+"""What an application would say of a token: everything that is wrong with it, not only the first."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from authx.cli.reading import Parts
+from authx.cli.words import duration, relative
+from authx.config import AuthXConfig
+from authx.core import checks, codec
+from authx.core.keys import KeyRing
+from authx.core.strict_json import JSONObject
+from authx.exceptions import AuthXException, JWTDecodeError, TokenInvalidSignatureError
+
+__all__ = ["Problem", "Signature", "examine", "problems_of", "signature_of"]
+
+_CLOCK_SKEW: Final = 10.0  # seconds, as `authx.verifier` has it
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A reason to refuse a token.
+
+    Attributes:
+        code: The reason for programs.
+        message: The reason for people.
+    """
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What is known of who signed a token.
+
+    Attributes:
+        state: What was found.
+        reason: By which kind of key, or why not.
+    """
+
+    state: Literal["good", "bad", "not checked"]
+    reason: str
+
+
+def examine(parts: Parts, ring: KeyRing, config: AuthXConfig, now: float) -> tuple[Signature, list[Problem]]:
+    """Examine a token as the door of an application does; who was logged out is not known here.
+
+    Args:
+        parts: The token.
+        ring: The keys that may have signed it.
+        config: The application's settings.
+        now: Seconds since 1970.
+
+    Returns:
+        What is known of its signature, and every reason to refuse it.
+    """
+    signature, problem = signature_of(parts, ring)
+    found = [] if problem is None else [problem]
+    # Without a key there is no application whose expectations could be known, unless one was set.
+    found += problems_of(parts.claims, config, now, is_ours=bool(ring.verifiers))
+    return signature, found
+
+
+def signature_of(parts: Parts, ring: KeyRing) -> tuple[Signature, Problem | None]:
+    """Find out who signed a token.
+
+    Args:
+        parts: The token.
+        ring: The keys that may have.
+
+    Returns:
+        What was found, and the reason to refuse it, if that is one.
+    """
+    algorithm = parts.header.get("alg")
+    if algorithm == "none":
+        return Signature("bad", "it is not signed at all"), Problem("unsigned", "it is not signed (alg is none)")
+    if not ring.verifiers:
+        return Signature("not checked", "no key configured"), None
+    try:
+        codec.decode(parts.raw, ring)
+    except TokenInvalidSignatureError:
+        return (
+            Signature("bad", f"no configured key for {algorithm} made it"),
+            Problem("signature", "its signature is bad: it was changed, or made with another key"),
+        )
+    except JWTDecodeError as error:
+        if isinstance(algorithm, str) and not ring.candidates(algorithm, None):
+            accepted = ", ".join(dict.fromkeys(key.algorithm for key in ring.verifiers))
+            # What is no algorithm of ours is not quoted.
+            return (
+                Signature("not checked", f"no key configured for its algorithm; {accepted} is accepted"),
+                Problem("algorithm", f"its algorithm is not accepted here: {accepted} is"),
+            )
+        return Signature("not checked", "its header is refused"), Problem("header", _reason(error))
+    return Signature("good", str(algorithm)), None
+
+
+def problems_of(claims: JSONObject, config: AuthXConfig, now: float, *, is_ours: bool) -> list[Problem]:
+    """Find every reason to refuse claims.
+
+    Args:
+        claims: The claims.
+        config: The application's settings.
+        now: Seconds since 1970.
+        is_ours: Whether the settings are those of an application that takes tokens, so that an audience or issuer
+            that it does not expect is one too many.
+
+    Returns:
+        The reasons; none if there is nothing wrong with them.
+    """
+    claims = dict(claims)
+    try:
+        checks.shape(claims, config.JWT_IDENTITY_CLAIM)
+    except JWTDecodeError as error:
+        # Nothing that follows can be asked about claims of the wrong types.
+        return [Problem("claims", _reason(error))]
+    return [*_dates(claims, config, now), *_names(claims, config, is_ours=is_ours)]
+
+
+def _dates(claims: JSONObject, config: AuthXConfig, now: float) -> Iterator[Problem]:
+    leeway = float(config.JWT_DECODE_LEEWAY or 0)
+    expires = claims.get("exp")
+    if isinstance(expires, int | float) and expires <= now - leeway:
+        yield Problem("expired", f"it expired {relative(expires, now)}")
+    skew = max(leeway, _CLOCK_SKEW)
+    for name, text in (("iat", "it was issued in the future"), ("nbf", "it is not valid yet")):
+        begins = claims.get(name)
+        if isinstance(begins, int | float) and begins > now + skew:
+            yield Problem("not_yet_valid", f"{text}: {duration(begins - now)} from now ({name})")
+    lifetimes = {"access": config.JWT_ACCESS_TOKEN_EXPIRES, "refresh": config.JWT_REFRESH_TOKEN_EXPIRES}
+    kind = claims.get("type")
+    if kind not in lifetimes:
+        yield Problem("type", "its type is neither access nor refresh, so no route takes it")
+    if expires is None and lifetimes.get(str(kind), leeway) is not None:
+        yield Problem("endless", "it has no exp, and tokens without one are not accepted")
+
+
+def _names(claims: JSONObject, config: AuthXConfig, *, is_ours: bool) -> Iterator[Problem]:
+    audience = config.JWT_DECODE_AUDIENCE or None
+    names = [audience] if isinstance(audience, str) else audience
+    if config.JWT_DECODE_ISSUER and _fails(checks.issuer, claims, config.JWT_DECODE_ISSUER):
+        yield Problem("issuer", f"its issuer (iss) is not the expected {config.JWT_DECODE_ISSUER}")
+    if (is_ours or names is not None) and _fails(checks.audience, claims, names):
+        expected = "none is expected: JWT_DECODE_AUDIENCE is not set" if names is None else f"{', '.join(names)}"
+        yield Problem("audience", f"its audience (aud) is for somebody else; expected here: {expected}")
+
+
+def _fails(check: Callable[..., None], *arguments: object) -> bool:
+    try:
+        check(*arguments)
+    except AuthXException:
+        return True
+    return False
+
+
+def _reason(error: JWTDecodeError) -> str:
+    return str(error).removeprefix("Invalid token: ")
