@@ -61,15 +61,15 @@ class Demo:
 
 
 @contextmanager
-def running_demo(*options: str) -> Iterator[Demo]:
-    """Run the demo on a free port, with a temporary folder of its own, and end it."""
+def running_demo(*options: str, **settings: str) -> Iterator[Demo]:
+    """Run the demo on a free port, with settings and a temporary folder of its own, and end it."""
     with tempfile.TemporaryDirectory(prefix="authx-demo-test-") as folder:
         process = subprocess.Popen(
             [*COMMAND, "--port", "0", *options],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=OUTSIDE | {"TMPDIR": folder},
+            env=OUTSIDE | settings | {"TMPDIR": folder},
             start_new_session=True,
         )
         too_late = threading.Timer(SECONDS, process.kill)

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -166,3 +167,14 @@ def test_without_a_server_it_says_what_to_install():
         1,
         "authx demo: the demo needs a server: pip install 'authx-fastapi[demo]'\n",
     )
+
+
+def test_ctrl_c_ends_it_while_a_page_listens_to_events():
+    with running_demo() as demo:
+        here = HTTPConnection("127.0.0.1", demo.port, timeout=SECONDS)
+        here.request("POST", "/login", '{"username": "test", "password": "test"}', {"Content-Type": "application/json"})
+        token = json.loads(here.getresponse().read())["access_token"]
+        here.request("GET", "/lab/events", headers={"Authorization": f"Bearer {token}"})
+        assert b'"login"' in here.getresponse().readline()
+        assert demo.interrupt() == (0, "")
+        here.close()

@@ -276,6 +276,7 @@ def test_every_route_is_documented(client):
     paths = client.get("/openapi.json").json()["paths"]
     assert set(paths) == {
         *("/login", "/refresh", "/protected", "/logout", "/logout/all", "/sessions", "/sessions/{session_id}"),
+        *("/lab/events", "/lab/store"),
     }
 
 

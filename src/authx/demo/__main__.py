@@ -16,6 +16,7 @@ from pydantic_settings import SettingsError
 from authx.config import AuthXConfig
 from authx.demo.app import MEMORY, check_store, create_app, demo_config, is_in_memory
 from authx.demo.curl import curl_lines
+from authx.demo.place import new_lab_file
 from authx.exceptions import BadConfigurationError, StoreUnavailableError
 from authx.stores import masked_url
 
@@ -53,7 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             config = demo_config(options.store)
             if options.workers > 1 and is_in_memory(config):
                 return _fail(f"{MEMORY} is one process's own: choose another --store for {options.workers} workers")
-            make_app = partial(create_app, config, address=address)
+            lab_file = new_lab_file(listener.getsockname()[1]) if options.workers > 1 else ":memory:"
+            make_app = partial(create_app, config, address=address, lab_file=lab_file)
             app = make_app()
             asyncio.run(check_store(config))
         except (BadConfigurationError, SettingsError, ValidationError) as error:
@@ -76,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _greeting(address: str, config: AuthXConfig, workers: int) -> str:
     by = f", by {workers} processes" if workers > 1 else ""
     return (
-        f"authx demo on {address}{by} (user test, password test; or alice, alice)\n"
+        f"authx demo on {address}{by}: open it in a browser (user test, password test; or alice, alice)\n"
         f"Sessions are kept in {masked_url(config.JWT_STORE_URL or MEMORY)}\n\n"
         f"{curl_lines(address)}\nCtrl-C stops it."
     )

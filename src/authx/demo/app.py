@@ -3,25 +3,25 @@
 import secrets
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Final
 
 from fastapi import FastAPI
-from fastapi.responses import HTMLResponse
 from pydantic import BaseModel
 
 from authx import AuthX, AuthXConfig, __version__
 from authx.demo.curl import ADDRESS
-from authx.demo.page import front_page
+from authx.demo.front import add_page
+from authx.demo.lab import Lab, LoseAnswers, StoppableStore, lab_routes
 from authx.demo.place import own_secret, own_store
 from authx.demo.users import Users
+from authx.stores import open_store
 
 __all__ = ["MEMORY", "check_store", "create_app", "demo_config", "is_in_memory"]
 
 MEMORY: Final = "memory://"
-_SECURITY_HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-}
+# Short enough to watch, long enough to copy a token into a shell by hand.
+_ACCESS_TOKEN_EXPIRES: Final = timedelta(minutes=2)
 
 
 class Message(BaseModel):
@@ -46,6 +46,8 @@ def demo_config(store: str | None = None) -> AuthXConfig:
     """
     config = AuthXConfig(JWT_TOKEN_LOCATION=["headers", "cookies"], JWT_COOKIE_SECURE="auto")
     config.JWT_STORE_URL = store or config.JWT_STORE_URL or own_store()
+    if "JWT_ACCESS_TOKEN_EXPIRES" not in config.model_fields_set:
+        config.JWT_ACCESS_TOKEN_EXPIRES = _ACCESS_TOKEN_EXPIRES
     if config.is_algo_symmetric and not config.JWT_SECRET_KEY:
         # What a store in memory knows of logouts ends with the process, and so must its tokens.
         config.JWT_SECRET_KEY = secrets.token_urlsafe(48) if is_in_memory(config) else own_secret()
@@ -83,7 +85,11 @@ async def check_store(config: AuthXConfig) -> None:
 
 
 def create_app(
-    config: AuthXConfig | None = None, *, address: str = ADDRESS, clock: Callable[[], float] = time.time
+    config: AuthXConfig | None = None,
+    *,
+    address: str = ADDRESS,
+    clock: Callable[[], float] = time.time,
+    lab_file: str = ":memory:",
 ) -> FastAPI:
     """Make the demo application.
 
@@ -91,17 +97,20 @@ def create_app(
         config: Its settings; by default those of `demo_config`, with a store in memory.
         address: Where it is served, for its front page.
         clock: Seconds since 1970.
+        lab_file: Where its workers keep what the page's lab is about; by default in the memory of one.
 
     Returns:
-        The application.
+        The application; its `state.lab` has to hear that the server stops.
 
     Raises:
         pydantic.ValidationError: A setting in the environment is of a wrong type.
         BadConfigurationError: The settings cannot work.
     """
-    page = front_page(address)
     app = FastAPI(title="authx demo", version=__version__)
-    auth: AuthX[str] = AuthX(config or demo_config(MEMORY), clock=clock)
+    config = config or demo_config(MEMORY)
+    lab = app.state.lab = Lab(lab_file)
+    store = StoppableStore(open_store(config.JWT_STORE_URL or MEMORY, config.JWT_STORE_PREFIX), lab)
+    auth: AuthX[str] = AuthX(config, store=store, clock=clock)
     auth.handle_errors(app)
     users = Users({"test": "test", "alice": "alice"})
 
@@ -110,13 +119,12 @@ def create_app(
 
     app.include_router(auth.router(authenticate, tags=["sessions"]))
 
-    @app.get("/", include_in_schema=False)
-    async def index() -> HTMLResponse:
-        return HTMLResponse(page, headers=_SECURITY_HEADERS)
-
     @app.get("/protected", dependencies=[auth.ACCESS_REQUIRED])
     async def protected() -> Message:
         """Let in whoever has an access token."""
         return Message(message="You have access")
 
+    app.include_router(lab_routes(auth, lab))
+    app.add_middleware(LoseAnswers)
+    add_page(app, address)
     return app

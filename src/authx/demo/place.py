@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-__all__ = ["own_folder", "own_secret", "own_store"]
+__all__ = ["new_lab_file", "own_folder", "own_secret", "own_store"]
 
 _DATABASE: Final = "authx-demo.db"
 _SECRET: Final = "secret"  # noqa: S105 - the name of a file
@@ -43,6 +43,23 @@ def own_store() -> str:
         OSError: There can be no such folder.
     """
     return f"sqlite:///{quote(str(own_folder() / _DATABASE))}"
+
+
+def new_lab_file(port: int) -> str:
+    """Find a place for what the workers of a demo share besides the store, and clear it.
+
+    Args:
+        port: Where the demo listens, which no other one can at the same time.
+
+    Returns:
+        The path.
+
+    Raises:
+        OSError: There can be no such file.
+    """
+    path = own_folder() / f"lab-{port}.db"
+    path.unlink(missing_ok=True)
+    return str(path)
 
 
 def own_secret() -> str:

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Final, NoReturn
 
 import uvicorn
-from starlette.types import ASGIApp
+from fastapi import FastAPI
 
 __all__ = ["WorkerEndedError", "serve", "serve_by_workers"]
 
@@ -32,8 +32,9 @@ class _TerminatedError(BaseException):
 class _Server(uvicorn.Server):
     """A server that says when it can be used, and stopped."""
 
-    def __init__(self, app: ASGIApp, on_start: Callable[[], None]) -> None:
+    def __init__(self, app: FastAPI, on_start: Callable[[], None]) -> None:
         super().__init__(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_SECONDS_TO_FINISH))
+        self._app = app
         self._on_start = on_start
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -41,8 +42,13 @@ class _Server(uvicorn.Server):
         if self.started:
             self._on_start()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Whoever listens to events would go on listening.
+        self._app.state.lab.closing = True
+        await super().shutdown(sockets)
 
-def serve(app: ASGIApp, listener: socket.socket, greeting: str) -> None:
+
+def serve(app: FastAPI, listener: socket.socket, greeting: str) -> None:
     """Serve an application until the process is told to stop.
 
     Args:
@@ -56,7 +62,7 @@ def serve(app: ASGIApp, listener: socket.socket, greeting: str) -> None:
     _Server(app, lambda: print(greeting, flush=True)).run(sockets=[listener])
 
 
-def serve_by_workers(make_app: Callable[[], ASGIApp], listener: socket.socket, greeting: str, workers: int) -> None:
+def serve_by_workers(make_app: Callable[[], FastAPI], listener: socket.socket, greeting: str, workers: int) -> None:
     """Serve an application by several processes until this one is told to stop; none outlives it.
 
     Args:
@@ -93,7 +99,7 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG00
     raise _TerminatedError
 
 
-def _start(crew: list[SpawnProcess], make_app: Callable[[], ASGIApp], listener: socket.socket, workers: int) -> None:
+def _start(crew: list[SpawnProcess], make_app: Callable[[], FastAPI], listener: socket.socket, workers: int) -> None:
     context = multiprocessing.get_context("spawn")
     told: list[Connection] = []
     # Inherited: a worker that is not ready yet leaves Ctrl-C to this process.
@@ -138,7 +144,7 @@ def _stop(crew: list[SpawnProcess]) -> None:
             worker.join()
 
 
-def _work(make_app: Callable[[], ASGIApp], listener: socket.socket, ready: Connection) -> None:
+def _work(make_app: Callable[[], FastAPI], listener: socket.socket, ready: Connection) -> None:
     def tell() -> None:
         ready.send("ready")
         ready.close()

@@ -1,0 +1,208 @@
+"""What the page's lab does to the application: stops the store, loses answers, and tells of security events.
+
+Several workers of the demo share one file, so that it does not matter which of them answers.
+"""
+
+import asyncio
+import json
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Annotated, Any, Final, ParamSpec, TypeVar
+
+from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, Field
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from authx import AuthX, TokenPayload
+from authx.exceptions import AuthXException, StoreUnavailableError
+from authx.sessions.events import EVENTS, SecurityEvent
+from authx.stores import Store
+from authx.testing import FaultyStore
+
+__all__ = ["Lab", "LoseAnswers", "StoppableStore", "lab_routes"]
+
+_LONGEST_STOP: Final = 60
+_KEPT_EVENTS: Final = 1000
+_LOOK_EVERY: Final = 0.25
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS events (id INTEGER PRIMARY KEY AUTOINCREMENT, uid TEXT, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS switch (id INTEGER PRIMARY KEY CHECK (id = 1), stopped_until REAL NOT NULL);
+INSERT OR IGNORE INTO switch VALUES (1, 0);
+"""
+_Arguments = ParamSpec("_Arguments")
+_Answer = TypeVar("_Answer")
+
+
+class Lab:
+    """What the workers of one demo have in common.
+
+    Args:
+        path: The file; by default memory of this process.
+
+    Attributes:
+        closing: Whether the server is about to stop, so that nobody may go on listening.
+    """
+
+    def __init__(self, path: str = ":memory:") -> None:
+        self._database = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
+        self._database.executescript(_SCHEMA)
+        self.closing = False
+
+    def note(self, event: SecurityEvent) -> None:
+        """Keep an event for a while."""
+        body = {
+            "event": event.event,
+            "at": event.at.isoformat(),
+            "session_id": event.session_id,
+            "ip_address": event.ip_address,
+            "user_agent": event.user_agent,
+            "distance": event.distance,
+        }
+        cursor = self._database.execute("INSERT INTO events (uid, body) VALUES (?, ?)", (event.uid, json.dumps(body)))
+        self._database.execute("DELETE FROM events WHERE id <= ?", ((cursor.lastrowid or 0) - _KEPT_EVENTS,))
+
+    def events(self, uid: str, after: int) -> list[dict[str, Any]]:
+        """List what concerns a user, and what concerns nobody in particular.
+
+        Args:
+            uid: The user.
+            after: The last event that is known already.
+
+        Returns:
+            The events, oldest first, each with its `id`.
+        """
+        rows = self._database.execute(
+            "SELECT id, body FROM events WHERE id > ? AND (uid = ? OR uid IS NULL) ORDER BY id", (after, uid)
+        ).fetchall()
+        return [{"id": number, **json.loads(body)} for number, body in rows]
+
+    def stop_store(self, seconds: float) -> None:
+        """Let the store answer nobody.
+
+        Args:
+            seconds: For how long; 0 starts it again.
+        """
+        self._database.execute("UPDATE switch SET stopped_until = ?", (time.time() + seconds,))
+
+    def stopped_for(self) -> float:
+        """Tell for how many more seconds the store answers nobody; 0 if it answers."""
+        until: float
+        (until,) = self._database.execute("SELECT stopped_until FROM switch").fetchone()
+        return max(0.0, until - time.time())
+
+
+class StoppableStore(FaultyStore):
+    """A store with a switch.
+
+    Args:
+        store: The store that does the work.
+        lab: Has the switch.
+    """
+
+    def __init__(self, store: Store, lab: Lab) -> None:
+        super().__init__(store)
+        self._lab = lab
+
+    async def _do(
+        self,
+        name: Any,
+        work: Callable[_Arguments, Awaitable[_Answer]],
+        /,
+        *args: _Arguments.args,
+        **kwargs: _Arguments.kwargs,
+    ) -> _Answer:
+        if name != "close" and self._lab.stopped_for():
+            raise StoreUnavailableError("the lab has stopped the store")
+        return await work(*args, **kwargs)
+
+
+class LoseAnswers:
+    """Lets the application do its work and loses the answer, where a request asks for that.
+
+    Args:
+        app: The application below.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http" or (b"x-lab", b"lose-the-answer") not in scope["headers"]:
+            await self.app(scope, receive, send)
+            return
+
+        async def lose(message: Message) -> None:
+            pass
+
+        await self.app(scope, receive, lose)
+        # What a proxy says that has not heard from the application.
+        await send({"type": "http.response.start", "status": 504, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body"})
+
+
+class Switch(BaseModel):
+    """The switch of the store.
+
+    Attributes:
+        seconds: For how long the store answers nobody.
+    """
+
+    seconds: Annotated[float, Field(ge=0, le=_LONGEST_STOP)]
+
+
+def lab_routes(auth: AuthX[str], lab: Lab) -> APIRouter:
+    """Make the lab's routes, for whoever is signed in; and let it hear all events.
+
+    Args:
+        auth: The instance.
+        lab: The lab.
+
+    Returns:
+        The router.
+    """
+    for name in EVENTS:
+        auth.on(name, lab.note)
+    router = APIRouter(prefix="/lab", tags=["lab"])
+
+    @router.get("/events", response_class=StreamingResponse)
+    async def events(
+        payload: TokenPayload = auth.ACCESS_REQUIRED,
+        after: Annotated[int, Query(ge=0, description="The last event that is known")] = 0,
+    ) -> StreamingResponse:
+        """Tell of security events as they happen, one JSON object a line, until the session ends."""
+        return StreamingResponse(_lines(auth, lab, payload, after), media_type="application/x-ndjson")
+
+    @router.get("/store", dependencies=[auth.ACCESS_REQUIRED])
+    async def show_switch() -> Switch:
+        """Tell for how long the store answers nobody."""
+        return Switch(seconds=lab.stopped_for())
+
+    @router.post("/store", dependencies=[auth.ACCESS_REQUIRED])
+    async def turn_switch(switch: Switch) -> Switch:
+        """Stop the store, or start it again."""
+        lab.stop_store(switch.seconds)
+        return switch
+
+    return router
+
+
+async def _lines(auth: AuthX[str], lab: Lab, payload: TokenPayload, after: int) -> AsyncIterator[str]:
+    while not lab.closing:
+        news = lab.events(payload.sub, after)
+        for event in news:
+            after = event["id"]
+            yield json.dumps(event) + "\n"
+        if news and not await _is_active(auth, payload):
+            return
+        await asyncio.sleep(_LOOK_EVERY)
+
+
+async def _is_active(auth: AuthX[str], payload: TokenPayload) -> bool:
+    try:
+        session = await auth.get_session(payload.sid or "")
+    except AuthXException:
+        return True
+    return session is None or session.is_active

@@ -1,0 +1,178 @@
+"""The lab behind the demo's page: a store that can be stopped, answers that get lost, events as they happen."""
+
+import json
+import threading
+
+import pytest
+from fastapi.testclient import TestClient
+
+from authx.demo.app import create_app, demo_config
+
+CREDENTIALS = {"username": "test", "password": "test"}
+SECONDS = 10
+SECRET = "the secret of a demo that several processes serve"
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch):
+    for name in ("JWT_SECRET_KEY", "JWT_ALGORITHM", "JWT_STORE_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def app():
+    return create_app()
+
+
+@pytest.fixture
+def client(app):
+    with TestClient(app) as client:
+        yield client
+
+
+def log_in(client, name="test"):
+    tokens = client.post("/login", json={"username": name, "password": name}).json()
+    client.cookies.clear()
+    return tokens
+
+
+def bearer(token):
+    return {"Authorization": f"Bearer {token}"}
+
+
+class Listener:
+    """Reads the events of a user, from when it is made until a session of theirs has ended, which ends the stream."""
+
+    def __init__(self, client, tokens, after=0):
+        self.heard = []
+        begun = threading.Event()
+        lab = client.app.state.lab
+        look = lab.events
+
+        def look_and_tell(*args):
+            begun.set()
+            return look(*args)
+
+        lab.events = look_and_tell
+        self._thread = threading.Thread(target=self._read, args=(client, tokens["access_token"], after))
+        self._thread.start()
+        assert begun.wait(SECONDS)
+
+    def _read(self, client, token, after):
+        with client.stream("GET", f"/lab/events?after={after}", headers=bearer(token)) as answer:
+            assert answer.headers["content-type"].startswith("application/x-ndjson")
+            self.heard.extend(json.loads(line) for line in answer.iter_lines())
+
+    def finish(self):
+        """Wait for the end of the stream; return what was heard."""
+        self._thread.join(SECONDS)
+        assert not self._thread.is_alive()
+        return self.heard
+
+
+def stop(client, tokens, seconds):
+    return client.post("/lab/store", json={"seconds": seconds}, headers=bearer(tokens["access_token"]))
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/lab/events"), ("GET", "/lab/store"), ("POST", "/lab/store")])
+def test_nobody_gets_into_the_lab_without_a_session(client, method, path):
+    assert client.request(method, path).json()["code"] == "token_missing"
+
+
+def test_a_stopped_store_refuses_refreshes_and_consumes_nothing(client):
+    tokens = log_in(client)
+    assert stop(client, tokens, 60).json() == {"seconds": 60}
+    answer = client.post("/refresh", headers=bearer(tokens["refresh_token"]))
+    assert (answer.status_code, answer.json()["action"]) == (503, "retry")
+    stop(client, tokens, 0)
+    assert client.post("/refresh", headers=bearer(tokens["refresh_token"])).status_code == 200
+
+
+def test_access_tokens_are_good_without_the_store(client):
+    tokens = log_in(client)
+    stop(client, tokens, 60)
+    assert client.get("/protected", headers=bearer(tokens["access_token"])).status_code == 200
+
+
+def test_the_switch_says_how_long_the_store_is_stopped(client):
+    tokens = log_in(client)
+    headers = bearer(tokens["access_token"])
+    assert client.get("/lab/store", headers=headers).json() == {"seconds": 0}
+    stop(client, tokens, 60)
+    assert 0 < client.get("/lab/store", headers=headers).json()["seconds"] <= 60
+
+
+@pytest.mark.parametrize("seconds", [-1, 61, "soon", None])
+def test_the_store_is_not_stopped_for_a_time_that_makes_no_sense(client, seconds):
+    tokens = log_in(client)
+    assert stop(client, tokens, seconds).status_code == 422
+    assert client.get("/lab/store", headers=bearer(tokens["access_token"])).json() == {"seconds": 0}
+
+
+def test_a_lost_answer_is_one_whose_work_was_done(client):
+    tokens = log_in(client)
+    headers = bearer(tokens["refresh_token"])
+    lost = client.post("/refresh", headers={**headers, "X-Lab": "lose-the-answer"})
+    assert (lost.status_code, lost.content, lost.headers.get_list("set-cookie")) == (504, b"", [])
+    again = client.post("/refresh", headers=headers).json()
+    seen = events_of_session(client, again)
+    assert [event["event"] for event in seen] == ["login", "refresh", "replay", "logout"]
+
+
+def events_of_session(client, tokens):
+    """End a session, and hear what happened to it."""
+    client.cookies.clear()
+    listener = Listener(client, tokens)
+    client.post("/logout", headers=bearer(tokens["access_token"]))
+    return listener.finish()
+
+
+def test_a_thief_shows_among_the_events_of_his_victim(client):
+    first = log_in(client)
+    second = client.post("/refresh", headers=bearer(first["refresh_token"])).json()
+    third = client.post("/refresh", headers=bearer(second["refresh_token"])).json()
+    client.cookies.clear()
+    listener = Listener(client, third)
+    assert client.post("/refresh", headers=bearer(first["refresh_token"])).json()["code"] == "refresh_reused"
+    theft = listener.finish()[-1]
+    assert (theft["event"], theft["distance"]) == ("refresh_reused", 2)
+
+
+def test_a_user_hears_nothing_of_others_but_of_what_concerns_nobody(client):
+    client.post("/login", json={"username": "alice", "password": "wrong"})
+    log_in(client, "alice")
+    heard = [event["event"] for event in events_of_session(client, log_in(client))]
+    assert heard == ["login_failed", "login", "logout"]
+
+
+def test_events_are_told_from_where_the_page_has_got_to(client, app):
+    tokens = log_in(client)
+    known = app.state.lab.events("test", 0)[-1]["id"]
+    listener = Listener(client, tokens, after=known)
+    client.post("/logout", headers=bearer(tokens["access_token"]))
+    assert [event["event"] for event in listener.finish()] == ["logout"]
+
+
+def test_no_event_holds_a_token(client):
+    tokens = log_in(client)
+    told = json.dumps(events_of_session(client, tokens))
+    assert tokens["access_token"] not in told
+    assert tokens["refresh_token"] not in told
+
+
+def test_the_stream_ends_when_the_server_is_about_to_stop(client, app):
+    listener = Listener(client, log_in(client))
+    app.state.lab.closing = True
+    assert [event["event"] for event in listener.finish()] == ["login"]
+
+
+def test_workers_share_the_switch_and_the_events(tmp_path, monkeypatch):
+    monkeypatch.setenv("JWT_SECRET_KEY", SECRET)
+    monkeypatch.setenv("JWT_STORE_URL", f"sqlite:///{tmp_path}/auth.db")
+    make = lambda: TestClient(create_app(demo_config(), lab_file=str(tmp_path / "lab.db")))  # noqa: E731
+    with make() as here, make() as there:
+        tokens = log_in(here)
+        stop(here, tokens, 60)
+        assert there.post("/refresh", headers=bearer(tokens["refresh_token"])).status_code == 503
+        stop(there, tokens, 0)
+        assert [event["event"] for event in there.app.state.lab.events("test", 0)] == ["login"]
