@@ -16,6 +16,8 @@ from authx.http.wiring import location_names
 __all__ = ["answer_with_client"]
 
 _SLOT: Final = "/* settings */ {}"
+# Without what a page imports, the browser would complain of that and never come to the error.
+_NAMES: Final = "export class AuthError extends Error {}\nexport const createAuthClient = null\n"
 _NO_COOKIE: Final = (
     "authx: a page cannot keep a refresh token safely, so the browser client needs it in a cookie. "
     'Set JWT_REFRESH_TOKEN_LOCATION=["cookies"], or add "cookies" to JWT_TOKEN_LOCATION.'
@@ -33,7 +35,7 @@ def answer_with_client(request: Request, config: AuthXConfig, paths: Mapping[str
     Returns:
         The answer. Caches have to ask each time, so that a change of settings takes effect at once.
     """
-    script = _script(json.dumps(_settings(config, paths)), paths["client"].strip("/").count("/"), config)
+    script = _script(json.dumps(_settings(config, paths)), paths["client"].lstrip("/").count("/"), config)
     tag = f'"{sha256(script).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
     known = [one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")]
@@ -44,7 +46,7 @@ def answer_with_client(request: Request, config: AuthXConfig, paths: Mapping[str
 
 def _script(settings: str, depth: int, config: AuthXConfig) -> bytes:
     if "cookies" not in location_names(config, "refresh"):
-        return f"throw new Error({json.dumps(_NO_COOKIE)})\n".encode()
+        return f"{_NAMES}throw new Error({json.dumps(_NO_COOKIE)})\n".encode()
     # Where the router is under its application only the browser knows.
     base = f"new URL('{'../' * depth or './'}', import.meta.url).href"
     return _source().replace(_SLOT, f"{{ base: {base}, ...{settings} }}", 1).encode()

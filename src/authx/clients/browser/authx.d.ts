@@ -40,7 +40,12 @@ export interface Session {
   refreshExpiresAt: number | null
 }
 
-/** A login, logout or question that was refused. Network failures are a `TypeError`, as `fetch` has them. */
+/**
+ * A login, logout or question that was refused.
+ *
+ * Network failures are a `TypeError`, as `fetch` has them, and a `DOMException` named `TimeoutError` where there was no
+ * answer in time.
+ */
 export class AuthError extends Error {
   constructor(response: Response, body: { message?: string; code?: string; action?: string })
   /** HTTP status. */
@@ -58,7 +63,7 @@ export interface AuthClient {
    * @param credentials Sent as JSON: `{username, password}` for the ready-made router.
    * @returns The session.
    * @throws {AuthError} The server refused; a session that was there before goes on.
-   * @throws {TypeError} It did not answer.
+   * @throws {TypeError | DOMException} It did not answer.
    */
   login(credentials: Record<string, unknown>): Promise<Session>
 
@@ -66,7 +71,7 @@ export interface AuthClient {
    * Log out on the server, and in all tabs.
    *
    * @throws {AuthError} The server could not do it (503), or refused; the session goes on.
-   * @throws {TypeError} It did not answer; the session goes on.
+   * @throws {TypeError | DOMException} It did not answer; the session goes on.
    */
   logout(): Promise<void>
 
@@ -83,10 +88,13 @@ export interface AuthClient {
    *
    * Refreshes before the access token ends, and once where the answer asks for it; then sends the request again,
    * unless its body is a stream. Waits for `Retry-After` where the answer says `retry`. Requests to other origins,
-   * and those that bring the header themselves, are sent as they are.
+   * those that bring the header themselves, and those with `credentials: 'omit'` are sent as they are.
    *
+   * @param input What `fetch` takes. The body of a `Request` is used up.
+   * @param init What `fetch` takes; `credentials` is `include` by default. Its `signal` ends the waiting too.
    * @returns The answer; where there could be no new token, the refusal that says why.
-   * @throws {TypeError} There was no answer, to the request or to the refresh that it needed. The session goes on.
+   * @throws {TypeError | DOMException} There was no answer, to the request or to the refresh that it needed. The
+   *   session goes on.
    */
   fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response>
 
@@ -94,7 +102,7 @@ export interface AuthClient {
    * Tell who is logged in; the first time it finds out, from the other tabs or by a refresh.
    *
    * @returns The session; `null` if nobody is logged in.
-   * @throws {AuthError | TypeError} It cannot be known now; nobody was logged out.
+   * @throws {AuthError | TypeError | DOMException} It cannot be known now; nobody was logged out.
    */
   session(): Promise<Session | null>
 
@@ -107,7 +115,10 @@ export interface AuthClient {
    */
   onChange(listener: (session: Session | null, why: string) => void): () => void
 
-  /** Stop refreshing, listening and talking to other tabs. The session itself goes on. */
+  /**
+   * Stop refreshing by itself, telling listeners and hearing of other tabs. What is under way ends as usual, and the
+   * session goes on.
+   */
   destroy(): void
 }
 

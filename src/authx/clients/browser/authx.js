@@ -19,7 +19,8 @@
  * @typedef {object} Held
  * @property {number} at When it was received, in milliseconds: orders what the tabs tell each other.
  * @property {string} [token] The access token, where it travels in a header.
- * @property {number} life How long the access token lasts in all, in milliseconds; 0 if that is not known.
+ * @property {number} life How long the access token lasts in all, in milliseconds.
+ * @property {number} until When it ends; both are infinite if that is not known.
  * @property {Record<Kind, string | undefined>} csrf The values to send with unsafe requests.
  * @property {Session} session What the page gets to see.
  */
@@ -29,6 +30,7 @@
  *
  * @typedef {object} Failure
  * @property {Response} [response] The refusal.
+ * @property {string} [action] What it says to do.
  * @property {unknown} [error] What happened to the request.
  * @property {number} after Milliseconds after which to try again.
  */
@@ -53,20 +55,24 @@ export class AuthError extends Error {
   }
 }
 
-/** @param {number} ms @param {AbortSignal | null} [signal] @returns {Promise<void>} */
-const sleep = (ms, signal) =>
+/** @template T @param {Promise<T>} work @param {AbortSignal} signal Ends the waiting, not the work. @returns {Promise<T>} */
+const wait = (work, signal) =>
   new Promise((resolve, reject) => {
-    const stop = () => reject(signal?.reason)
-    if (signal?.aborted) stop()
-    signal?.addEventListener('abort', stop)
-    setTimeout(() => (resolve(), signal?.removeEventListener('abort', stop)), ms)
+    const stop = () => reject(signal.reason)
+    work.then(resolve, reject)
+    // Such a signal is of one request or one wait, and takes its listeners with it.
+    signal.addEventListener('abort', stop)
+    if (signal.aborted) stop()
   })
 
+/** @param {number} ms @returns {Promise<void>} */
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+
 /** @param {Response} response @returns {Promise<any>} The body of a refusal that says what to do; else an empty object. */
-const refusal = async (response) =>
-  !response.ok && response.headers.get('content-type')?.includes('json')
-    ? Object(await response.clone().json().catch(() => 0))
-    : {}
+const refusal = async (response) => {
+  const isJson = !response.ok && response.headers.get('content-type')?.includes('json')
+  return (isJson && (await response.clone().json().catch(() => 0))) || {}
+}
 
 /** @param {Response | Promise<Response>} answer @returns {Promise<Response>} An answer that is no refusal. */
 const granted = async (answer) => {
@@ -74,9 +80,6 @@ const granted = async (answer) => {
   if (response.ok) return response
   throw new AuthError(response, await refusal(response))
 }
-
-/** @param {unknown} error @returns {Failure} */
-const failed = (error) => ({ error, after: 1000 })
 
 /** @param {Response} response @returns {number} Milliseconds (RFC 9110 section 10.2.3); a second if it does not say. */
 const retryAfter = (response) => {
@@ -99,34 +102,45 @@ const claimsOf = (token) => {
  * Do something that no other tab does at the same time.
  *
  * @param {string} name
- * @param {number} lease Milliseconds after which the work cannot be under way any more: its tab was killed.
+ * @param {number} lease Milliseconds after which the work cannot be under way any more: its tab was killed, or hangs.
  * @param {() => Promise<void>} work
- * @param {AbortSignal} [signal] Ends the waiting, not the work.
+ * @param {AbortSignal[]} signals End the waiting, not the work.
  * @returns {Promise<void>}
  */
-const exclusively = async (name, lease, work, signal) => {
+const exclusively = async (name, lease, work, ...signals) => {
+  const signal = AbortSignal.any([AbortSignal.timeout(2 * lease), ...signals])
   // There are no locks outside of secure contexts.
   if (navigator.locks) return navigator.locks.request(name, { signal }, work)
-  let storage
-  try {
-    storage = localStorage
-  } catch {
-    return work() // nor anything else that the tabs share
-  }
   const mine = '' + Math.random()
+  /** @type {Storage | undefined} */
+  let storage
   const owner = () => {
-    const [id, until] = (storage[name] ?? '').split(' ')
-    return Date.now() < until ? id : ''
+    const [id, until] = (storage?.[name] ?? '').split(' ')
+    const left = until - Date.now()
+    // More is left only where the clock was set back.
+    return left > 0 && left <= lease ? id : ''
   }
-  // Of those who write at the same moment the last one has it, and all have written when it looks again.
-  while (owner() !== mine) {
-    if (!owner()) storage[name] = `${mine} ${Date.now() + lease}`
-    await sleep(30 + 30 * Math.random(), signal)
+  const free = () => {
+    if (owner() === mine) delete storage?.[name]
   }
+  // As locks do: the next page must not wait for one that was left or reloaded.
+  addEventListener('pagehide', free)
   try {
+    try {
+      storage = localStorage
+      // Of those who write at the same moment the last one has it, and all have written when it looks again.
+      while (owner() !== mine) {
+        if (!owner()) storage[name] = `${mine} ${Date.now() + lease}`
+        await wait(sleep(50 + 50 * Math.random()), signal)
+      }
+    } catch (error) {
+      // Else the storage is full or forbidden: there is nothing that the tabs share.
+      if (signal.aborted) throw error
+    }
     await work()
   } finally {
-    if (owner() === mine) delete storage[name]
+    free()
+    removeEventListener('pagehide', free)
   }
 }
 
@@ -140,7 +154,6 @@ export const createAuthClient = (options) => {
   const {
     base: place = '/auth',
     origins = [],
-    paths: { login: loginPath = 'login', refresh: refreshPath = 'refresh', logout: logoutPath = 'logout', logoutAll: allPath = 'logout/all' } = {},
     header = 'Authorization',
     scheme = 'Bearer',
     csrfHeaders = { access: 'X-CSRF-TOKEN', refresh: 'X-CSRF-TOKEN' },
@@ -153,16 +166,15 @@ export const createAuthClient = (options) => {
     maxRetryWait = 30_000,
     fetch: transport = (/** @type {Request} */ request) => fetch(request),
   } = { ...served, ...options }
-  const page = globalThis.document
-  const here = page?.baseURI ?? location.href
-  const base = new URL(place.replace(/\/*$/, '/'), here)
-  const isOwn = base.origin === location.origin
+  const paths = { login: 'login', refresh: 'refresh', logout: 'logout', logoutAll: 'logout/all', ...served.paths, ...options?.paths }
+  const page = self.document
+  const base = new URL(place.replace(/\/*$/, '/'), page?.baseURI ?? location.href)
+  const isOwn = base.origin === self.origin
   const name = `authx:${base}`
   const trusted = [base, ...origins].map((url) => new URL(url).origin)
-  const lease = timeout + 5000
   /** @type {Set<Parameters<AuthClient['onChange']>[0]>} */
   const listeners = new Set()
-  const life = new AbortController()
+  const gone = new AbortController()
   const channel = new BroadcastChannel(name)
 
   /** `undefined`: not known yet; `null`: logged out. @type {Held | null | undefined} */
@@ -179,52 +191,45 @@ export const createAuthClient = (options) => {
 
   // What is known, here and in the other tabs
 
-  const shown = () => held?.session ?? null
-
   /** @param {object} message */
-  const tell = (message) => life.signal.aborted || channel.postMessage(message)
+  const tell = (message) => channel.postMessage(message)
 
   /** @param {Held | null} next @param {string} why */
   const become = (next, why) => {
-    const isChange = next !== held
+    // A listener that throws stops neither the others nor us.
+    if (next !== held)
+      listeners.forEach((listener) => queueMicrotask(() => listeners.has(listener) && listener(next && next.session, why)))
     held = next
     failures = 0
     news.abort()
     news = new AbortController()
     // Not all tabs at the same moment: the first one refreshes for all.
-    const early = next && Math.min(next.life / 5, 60_000) + Math.random() * Math.min(next.life / 10, 30_000)
-    dueAt = (next?.session.expiresAt ?? Infinity) - (early ?? 0)
+    if (next) dueAt = next.until - Math.min(next.life / 5, 60_000) - Math.random() * Math.min(next.life / 10, 30_000)
     arm(dueAt - Date.now())
-    // A listener that throws stops neither the others nor us.
-    if (isChange) listeners.forEach((listener) => queueMicrotask(() => listener(next && next.session, why)))
   }
 
   /** @param {string} why @param {number} [at] */
-  const end = (why, at = Date.now()) => {
+  const end = (why, at = Math.max(Date.now(), held?.at ?? 0)) => {
     endedAt = Math.max(endedAt, at)
     become(null, why)
     tell({ at, why })
   }
 
-  /** @param {any} body An answer with tokens. @param {string} why */
+  /** @param {any} body An answer with tokens. @param {string} why @returns {Session} */
   const adopt = (body, why) => {
     const now = Date.now()
     const { access_token: token, expires_in: seconds, refresh_expires_in: rest } = body
-    become(
-      {
-        at: Math.max(now, endedAt + 1, (held?.at ?? 0) + 1),
-        token,
-        life: seconds * 1000 || 0,
-        csrf: { access: body.csrf_token, refresh: body.refresh_csrf_token },
-        session: {
-          claims: claimsOf(token),
-          expiresAt: seconds ? now + seconds * 1000 : null,
-          refreshExpiresAt: rest ? now + rest * 1000 : null,
-        },
-      },
-      why,
-    )
+    // What is shorter, or no number, must not make the timer spin.
+    const life = seconds >= 1 ? seconds * 1000 : Infinity
+    const session = {
+      claims: claimsOf(token),
+      expiresAt: seconds >= 1 ? now + life : null,
+      refreshExpiresAt: rest > 0 ? now + rest * 1000 : null,
+    }
+    const csrf = { access: body.csrf_token, refresh: body.refresh_csrf_token }
+    become({ at: Math.max(now, endedAt + 1, (held?.at ?? 0) + 1), token, life, until: now + life, csrf, session }, why)
     tell({ held, why })
+    return session
   }
 
   channel.onmessage = ({ data: { at, held: theirs, why } }) => {
@@ -238,12 +243,11 @@ export const createAuthClient = (options) => {
 
   // Requests
 
-  /** @param {Kind} kind @returns {string | undefined} What a cookie of this page's own host holds. */
-  const cookie = (kind) =>
-    isOwn && page ? `; ${page.cookie}`.split(`; ${csrfCookies[kind]}=`)[1]?.split(';')[0] : undefined
-
   /** @param {Kind} kind */
-  const csrf = (kind) => cookie(kind) || held?.csrf[kind]
+  const cookie = (kind) => `; ${page?.cookie}`.split(`; ${csrfCookies[kind]}=`)[1]?.split(';')[0]
+
+  /** @param {Kind} kind Where the router is elsewhere, a cookie of that name may be another application's. */
+  const csrf = (kind) => (isOwn && cookie(kind)) || held?.csrf[kind] || cookie(kind)
 
   /** @param {Headers} headers @param {Kind[]} kinds */
   const prove = (headers, ...kinds) => {
@@ -274,61 +278,66 @@ export const createAuthClient = (options) => {
 
   // Refreshing
 
+  /** @template T @param {() => Promise<T>} work @param {AbortSignal[]} signals @returns {Promise<T>} */
+  const alone = (work, ...signals) =>
+    new Promise((resolve, reject) => {
+      const all = () => work().then(resolve, reject).then(() => sleep(SETTLE))
+      exclusively(name, timeout + 5000, all, ...signals).catch(reject)
+    })
+
   /** @returns {Promise<Failure | null>} One for all who wait; `null` when they can go on. */
-  const refresh = () =>
-    (refreshing ??= new Promise((resolve) => {
-      const { signal } = news
-      const work = async () => {
-        // Another tab was faster, or the session is over.
-        if (signal.aborted) return
-        const failure = await exchange().catch(failed)
-        resolve(failure)
-        if (!failure) await sleep(SETTLE)
-      }
-      exclusively(name, lease, work, signal)
-        .then(() => null, (error) => (signal.aborted ? null : failed(error)))
-        .then(resolve)
-    }).finally(() => (refreshing = null)))
+  const refresh = () => {
+    // Aborted when another tab was faster, or the session is over.
+    const { signal } = news
+    return (refreshing ??= alone(async () => (signal.aborted ? null : exchange()), signal)
+      .catch((error) => (signal.aborted ? null : { error, after: 1000 }))
+      .finally(() => (refreshing = null)))
+  }
 
   /** @returns {Promise<Failure | null>} */
   const exchange = async () => {
     const headers = new Headers()
     prove(headers, 'refresh')
-    const response = await post(refreshPath, headers)
+    const response = await post(paths.refresh, headers)
     if (response.ok) {
       adopt(await response.json(), 'refresh')
       return null
     }
     const { action, code } = await refusal(response)
-    if (action === 'login' && response.status < 500) end(code)
-    return { response, after: retryAfter(response) }
+    if (action === 'login' && response.status < 500) end(code ?? action)
+    return { response, action, after: retryAfter(response) }
   }
 
-  /** @param {number} wait */
-  const arm = (wait) => {
+  /** @param {number} ms */
+  const arm = (ms) => {
     clearTimeout(timer)
-    if (!life.signal.aborted) timer = setTimeout(wake, Math.min(wait, 2 ** 31 - 1))
+    if (!gone.signal.aborted) timer = setTimeout(wake, Math.min(ms, 2 ** 31 - 1))
   }
 
-  /** Refresh if it is time: a timer may be hours late after a sleep. A tab that nobody sees waits until it is seen. */
-  const wake = async () => {
+  /**
+   * Refresh if it is time: a timer may be hours late after a sleep. A tab that nobody sees waits until it is seen.
+   *
+   * @param {any} [event]
+   */
+  const wake = async (event) => {
+    // A page that was kept while another one was shown has heard of no logout.
+    if (event?.persisted) dueAt = 0
     if (!held || page?.hidden) return
     const early = dueAt - Date.now()
     if (early > 0) return arm(early)
     const failure = await refresh()
     if (failure && held) arm(Math.max(failure.after, Math.min(1000 * 2 ** failures++, 30_000)) * (1 + Math.random() / 2))
   }
-  for (const event of ['visibilitychange', 'focus', 'online']) addEventListener(event, wake, life)
+  for (const event of ['visibilitychange', 'focus', 'online', 'pageshow']) addEventListener(event, wake, gone)
 
   /** @returns {Promise<Failure | null>} Find out whether there is a session: from the other tabs, else by a refresh. */
   const know = async () => {
     if (held !== undefined) return null
-    if (isOwn && csrfReadable && !cookie('refresh')) {
-      become(null, 'none')
-      return null
+    if (page && isOwn && csrfReadable && !cookie('refresh')) become(null, 'none')
+    else {
+      tell({})
+      await wait(sleep(ASK), news.signal).catch(() => 0)
     }
-    tell({})
-    await sleep(ASK, news.signal).catch(() => 0)
     return held === undefined ? refresh() : null
   }
 
@@ -340,38 +349,29 @@ export const createAuthClient = (options) => {
       if (failure.response) await granted(failure.response)
       throw failure.error
     }
-    return shown()
+    return held?.session ?? null
   }
-
-  /** @param {() => Promise<void>} work @returns {Promise<void>} */
-  const alone = (work) =>
-    new Promise((resolve, reject) => {
-      const all = () => work().then(resolve, reject).then(() => sleep(SETTLE))
-      exclusively(name, lease, all).catch(reject)
-    })
 
   /** @type {AuthClient['login']} */
-  const login = async (credentials) => {
-    await alone(async () => {
+  const login = (credentials) =>
+    alone(async () => {
       const headers = new Headers({ 'Content-Type': 'application/json' })
-      const response = await granted(post(loginPath, headers, JSON.stringify(credentials)))
-      adopt(await response.json(), 'login')
+      const response = await granted(post(paths.login, headers, JSON.stringify(credentials)))
+      return adopt(await response.json(), 'login')
     })
-    return /** @type {Session} */ (shown())
-  }
 
   const logout = () =>
     alone(async () => {
       const headers = new Headers()
       prove(headers, 'access', 'refresh')
       carry(headers)
-      await granted(post(logoutPath, headers))
+      await granted(post(paths.logout, headers))
       end('logout')
     })
 
   /** @type {AuthClient['logoutAll']} */
   const logoutAll = async ({ keepCurrent } = {}) => {
-    const url = new URL(allPath, base)
+    const url = new URL(paths.logoutAll, base)
     if (keepCurrent) url.searchParams.set('keep_current', 'true')
     await granted(authFetch(url, { method: 'POST' }))
     if (!keepCurrent) await alone(async () => end('logout'))
@@ -379,49 +379,38 @@ export const createAuthClient = (options) => {
 
   /** @type {AuthClient['fetch']} */
   const authFetch = async (input, init = {}) => {
-    const request = input instanceof Request ? input : null
-    const given = new Headers(init.headers ?? request?.headers)
-    const url = new URL(request ? request.url : /** @type {string} */ (input), here)
-    if (!trusted.includes(url.origin) || given.has(header)) return transport(new Request(input, init))
-    const isUnsafe = csrfMethods.includes((init.method ?? request?.method ?? 'GET').toUpperCase())
+    // Read once: what is checked is what is sent. A request whose body was used before fails here, as with fetch.
+    const request = new Request(input, input instanceof Request ? init : { credentials: 'include', ...init })
+    const { signal } = request
+    const isForeign = !trusted.includes(new URL(request.url).origin)
+    if (isForeign || request.credentials === 'omit' || request.headers.has(header)) return transport(request)
+    const isUnsafe = csrfMethods.includes(request.method.toUpperCase())
     // What was read from a stream is gone.
     const isSentOnce = init.body instanceof ReadableStream
-    let source = request
-    /** @type {string | undefined} */
-    let proof
-
-    const send = () => {
-      const headers = new Headers(given)
-      proof = csrf('access')
-      if (isUnsafe) prove(headers, 'access')
-      carry(headers)
-      const current = source ?? input
-      // A body is used up by sending it; a request whose body was used before fails here, as with fetch.
-      source &&= source.clone()
-      const credentials = request?.credentials ?? 'include'
-      return transport(new Request(current, { credentials, ...init, headers }))
-    }
-
-    let tries = 0
     let isRepeated = isSentOnce
     let isRefreshed = false
+    let retries = isSentOnce ? 0 : maxRetries
     /** @type {Failure | null} */
     let failure = null
     const renew = async () => {
       isRefreshed = true
-      failure = await refresh()
+      failure = await wait(refresh(), signal)
     }
 
     for (;;) {
-      if (!accessCookie && held === undefined) failure = await know()
-      const { expiresAt } = held?.session ?? {}
-      if (held && expiresAt && !isRefreshed && Date.now() > expiresAt - Math.min(held.life / 10, 2000)) await renew()
+      if (!accessCookie && held === undefined) failure = await wait(know(), signal)
+      if (held && !isRefreshed && Date.now() > held.until - Math.min(held.life / 10, 2000)) await renew()
       const sent = held
-      const response = await send()
-      const { action, code } = await refusal(response)
+      const sentAt = sent?.at ?? Date.now()
+      const proof = csrf('access')
+      const copy = isSentOnce ? request : request.clone()
+      if (isUnsafe) prove(copy.headers, 'access')
+      carry(copy.headers)
+      let response = await transport(copy)
+      let { action, code } = await refusal(response)
       const isRefused = response.status === 401 && /^(refresh|login)$/.test(action)
       // It may be about tokens that were replaced meanwhile, here or in another tab.
-      if (!isRepeated && ((isRefused && held && held !== sent) || (action === 'csrf' && csrf('access') !== proof))) {
+      if (!isRepeated && (isRefused || action === 'csrf') && (held !== sent || csrf('access') !== proof)) {
         isRepeated = true
         continue
       }
@@ -431,12 +420,12 @@ export const createAuthClient = (options) => {
       }
       if (isRefused && failure) {
         if (!failure.response) throw failure.error
-        return failure.response.clone()
-      }
-      if (isRefused && action === 'login' && held === sent) end(code, sent?.at)
-      const wait = retryAfter(response)
-      if (action !== 'retry' || isSentOnce || tries++ >= maxRetries || wait > maxRetryWait) return response
-      await sleep(wait * (1 + Math.random() / 5), init.signal ?? request?.signal)
+        response = failure.response.clone()
+        action = failure.action
+      } else if (isRefused && action === 'login' && held === sent) end(code ?? action, sentAt)
+      const after = retryAfter(response)
+      if (action !== 'retry' || retries-- < 1 || after > maxRetryWait) return response
+      await wait(sleep(after * (1 + Math.random() / 5)), signal)
       isRefreshed = false
       failure = null
     }
@@ -450,12 +439,13 @@ export const createAuthClient = (options) => {
     session,
     onChange(listener) {
       listeners.add(listener)
-      return () => void listeners.delete(listener)
+      return () => listeners.delete(listener)
     },
     destroy() {
-      life.abort()
+      gone.abort()
       clearTimeout(timer)
-      channel.close()
+      // Not closed: what is under way still has to tell the other tabs.
+      channel.onmessage = null
       listeners.clear()
     },
   }
