@@ -81,7 +81,7 @@ def test_nobody_gets_into_the_lab_without_a_session(client, method, path):
 
 def test_a_stopped_store_refuses_refreshes_and_consumes_nothing(client):
     tokens = log_in(client)
-    assert stop(client, tokens, 60).json() == {"seconds": 60}
+    assert stop(client, tokens, 25).json() == {"seconds": 25}
     answer = client.post("/refresh", headers=bearer(tokens["refresh_token"]))
     assert (answer.status_code, answer.json()["action"]) == (503, "retry")
     stop(client, tokens, 0)
@@ -90,7 +90,7 @@ def test_a_stopped_store_refuses_refreshes_and_consumes_nothing(client):
 
 def test_access_tokens_are_good_without_the_store(client):
     tokens = log_in(client)
-    stop(client, tokens, 60)
+    stop(client, tokens, 25)
     assert client.get("/protected", headers=bearer(tokens["access_token"])).status_code == 200
 
 
@@ -98,11 +98,11 @@ def test_the_switch_says_how_long_the_store_is_stopped(client):
     tokens = log_in(client)
     headers = bearer(tokens["access_token"])
     assert client.get("/lab/store", headers=headers).json() == {"seconds": 0}
-    stop(client, tokens, 60)
-    assert 0 < client.get("/lab/store", headers=headers).json()["seconds"] <= 60
+    stop(client, tokens, 25)
+    assert 0 < client.get("/lab/store", headers=headers).json()["seconds"] <= 25
 
 
-@pytest.mark.parametrize("seconds", [-1, 61, "soon", None])
+@pytest.mark.parametrize("seconds", [-1, 26, "soon", None])
 def test_the_store_is_not_stopped_for_a_time_that_makes_no_sense(client, seconds):
     tokens = log_in(client)
     assert stop(client, tokens, seconds).status_code == 422
@@ -172,7 +172,7 @@ def test_workers_share_the_switch_and_the_events(tmp_path, monkeypatch):
     make = lambda: TestClient(create_app(demo_config(), lab_file=str(tmp_path / "lab.db")))  # noqa: E731
     with make() as here, make() as there:
         tokens = log_in(here)
-        stop(here, tokens, 60)
+        stop(here, tokens, 25)
         assert there.post("/refresh", headers=bearer(tokens["refresh_token"])).status_code == 503
         stop(there, tokens, 0)
         assert [event["event"] for event in there.app.state.lab.events("test", 0)] == ["login"]

@@ -23,7 +23,8 @@ from authx.testing import FaultyStore
 
 __all__ = ["Lab", "LoseAnswers", "StoppableStore", "lab_routes"]
 
-_LONGEST_STOP: Final = 60
+# Less than JWT_REVOCATION_MAX_STALENESS: longer, and nobody could turn the switch any more.
+_LONGEST_STOP: Final = 25
 _KEPT_EVENTS: Final = 1000
 _LOOK_EVERY: Final = 0.25
 _SCHEMA: Final = """

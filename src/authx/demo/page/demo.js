@@ -39,8 +39,9 @@ function ago(moment) {
 // Who is signed in
 
 const MEANINGS = {
-  sub: 'whose it is', type: 'what it is', sid: 'its session', jti: 'its own name', iat: 'issued', nbf: 'not before',
-  exp: 'ends', fresh: 'the password was just given', csrf: 'its CSRF value', scopes: 'what it allows',
+  sub: 'whose it is', type: 'what it is good for', sid: 'its session', jti: 'its own name', iat: 'when it was issued',
+  nbf: 'not good before', exp: 'when it ends', fresh: 'whether a password was just given', csrf: 'sent along where it is in a cookie',
+  scopes: 'what it allows',
 }
 const ENDINGS = {
   logout: null,
@@ -81,8 +82,12 @@ function show(next, why) {
     : 'It is replaced before it ends.'
   $('claims').replaceChildren(
     ...Object.entries(session.claims ?? {}).flatMap(([name, value]) => [
-      element('dt', { title: MEANINGS[name] ?? '' }, name),
-      element('dd', {}, ['iat', 'nbf', 'exp'].includes(name) ? `${time(value * 1000)} (${value})` : JSON.stringify(value)),
+      element('dt', {}, name),
+      element(
+        'dd', {},
+        ['iat', 'nbf', 'exp'].includes(name) ? time(value * 1000) : JSON.stringify(value),
+        element('small', {}, MEANINGS[name] ?? ''),
+      ),
     ]),
   )
   tick()
