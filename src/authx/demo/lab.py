@@ -191,13 +191,16 @@ def lab_routes(auth: AuthX[str], lab: Lab) -> APIRouter:
 
 
 async def _lines(auth: AuthX[str], lab: Lab, payload: TokenPayload, after: int) -> AsyncIterator[str]:
+    is_active = True
     while not lab.closing:
         news = lab.events(payload.sub, after)
         for event in news:
             after = event["id"]
             yield json.dumps(event) + "\n"
-        if news and not await _is_active(auth, payload):
+        if not is_active:
             return
+        # A session ends before it is told that it did: one more look.
+        is_active = not news or await _is_active(auth, payload)
         await asyncio.sleep(_LOOK_EVERY)
 
 
