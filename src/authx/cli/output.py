@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Callable
 from textwrap import wrap
-from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NoReturn
 
 import typer
 
@@ -23,6 +23,7 @@ __all__ = [
     "leave_closed_pipe",
     "masked",
     "printable",
+    "say",
     "show_json",
     "show_wrapped",
     "wants_json",
@@ -77,7 +78,22 @@ def show_json(value: object) -> None:
     Args:
         value: What fits into JSON.
     """
-    typer.echo(json.dumps(value, indent=2))
+    say(json.dumps(value, indent=2))
+
+
+def say(text: str, end: str = "\n") -> None:
+    """Print a text on standard output, and end quietly where nobody reads it.
+
+    Args:
+        text: The text.
+        end: What comes after it.
+    """
+    try:
+        sys.stdout.write(text + end)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Typer would turn it into the code that says: not good.
+        leave_closed_pipe()
 
 
 def warn(text: str) -> None:
@@ -133,7 +149,9 @@ def console(*, stderr: bool = False) -> "Console":
         def on_broken_pipe(self) -> None:
             leave_closed_pipe()
 
-    return _Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    # rich would still write bold text.
+    colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
+    return _Console(stderr=stderr, color_system=colours, highlight=False, markup=False, emoji=False)
 
 
 def show_wrapped(out: "Console", text: str, first: str, others: str) -> None:

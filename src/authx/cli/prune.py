@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from authx.cli.output import AsJson, console, show_json, wants_json
+from authx.cli.output import AsJson, console, say, show_json, wants_json
 from authx.cli.stores import Auth, Prefix, StoreURL, operate, run
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def prune(
     if wants_json(as_json):
         show_json({"deleted": deleted})
     else:
-        typer.echo(f"{deleted:,} deleted")
+        say(f"{deleted:,} deleted")
 
 
 async def _prune(url: str | None, prefix: str, auth: str | None, limit: int) -> int:

@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 import typer
 
-from authx.cli.output import Failure, warn
+from authx.cli.output import Failure, say, warn
 from authx.cli.stores import Prefix
 from authx.exceptions import BadConfigurationError
 
@@ -32,7 +32,7 @@ def schema(
     if name not in _SQL:
         raise Failure(f"there is no schema for {kind!r}; use postgresql or sqlite")
     try:
-        typer.echo(tables(name, prefix), nl=False)
+        say(tables(name, prefix), end="")
     except BadConfigurationError as error:
         raise Failure(str(error)) from None
 

@@ -5,6 +5,8 @@ from typing import Annotated, Final
 
 import typer
 
+from authx.cli.output import say
+
 __all__ = ["secret"]
 
 _LEAST: Final = 32
@@ -21,4 +23,4 @@ def secret(
 
     export JWT_SECRET_KEY="$(authx secret)"
     """
-    typer.echo(secrets.token_urlsafe(size))
+    say(secrets.token_urlsafe(size))

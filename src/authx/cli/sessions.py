@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from authx.cli.browser import browser
-from authx.cli.output import AsJson, Failure, console, first_line, printable, show_json, wants_json, warn
+from authx.cli.output import AsJson, Failure, console, first_line, printable, say, show_json, wants_json, warn
 from authx.cli.stores import Auth, Operated, Prefix, StoreURL, operate, run
 from authx.cli.words import moment, relative
 from authx.core.checks import is_subject
@@ -45,7 +45,7 @@ def list_sessions(
     elif found:
         _show(found)
     else:
-        typer.echo(f"{printable(user)} has no live session here")
+        say(f"{printable(user)} has no live session here")
     if len(found) == _MOST:
         warn(f"there may be more: these are the newest {_MOST}")
 
@@ -73,7 +73,7 @@ def revoke(
     if wants_json(as_json):
         show_json({"revoked": session_id, "user": None if found is None else found.uid})
     else:
-        typer.echo(f"{session_id} has been ended")
+        say(f"{session_id} has been ended")
     if found is None:
         warn("there was no row of it here: it was never refreshed, or this is another store or prefix")
 
@@ -108,7 +108,7 @@ def revoke_all(
     if wants_json(as_json):
         show_json({"user": user, "ended": ended, "spared": spared})
     else:
-        typer.echo(f"all sessions of {printable(user)} have been ended{_but(spared)}; {ended} of them were listed")
+        say(f"all sessions of {printable(user)} have been ended{_but(spared)}; {ended} of them were listed")
 
 
 for _name, _command in (("list", list_sessions), ("revoke", revoke), ("revoke-all", revoke_all)):

@@ -156,7 +156,7 @@ def longest_life() -> timedelta:
         raise Failure(f"the settings in the environment cannot work: {'; '.join(mistakes_in(error))}") from None
     leeway = timedelta(seconds=config.JWT_DECODE_LEEWAY or 0)
     lives = (config.JWT_ACCESS_TOKEN_EXPIRES, config.JWT_SESSION_MAX_AGE)
-    return max(_KEEP, *(life for life in lives if life is not None)) + leeway + _MARGIN
+    return max([_KEEP, *(life for life in lives if life is not None)]) + leeway + _MARGIN
 
 
 def _require_lasting(store: "Store") -> None:

@@ -1,0 +1,64 @@
+"""What tests of the command share.
+
+Fixtures: `authx` runs a command in this process, with its output piped; `settings` are a good configuration's.
+Every test has a folder of its own as the current one, and no settings in its environment.
+"""
+
+import io
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tests.stores.postgres_server import a_postgres
+
+from authx.cli.app import run
+
+SECRET = "M8i3tq1Zr-4vXh0wNfYb7kLs2PdUaEoJcGzQeRtyuI9xWvBn"
+
+
+@dataclass
+class Done:
+    """A command that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    for name in os.environ:
+        if name.upper().startswith("JWT_") or name in {"WEB_CONCURRENCY", "NO_COLOR", "COLUMNS", "FORCE_COLOR"}:
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    yield tmp_path
+    for name, module in list(sys.modules.items()):
+        if (getattr(module, "__file__", None) or "").startswith(str(tmp_path)):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def authx(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
+    def command(*arguments: str, given: bytes = b"") -> Done:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given)))
+        capsys.readouterr()
+        code = run(arguments)
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err
+        return Done(code, out, err)
+
+    return command
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    given = os.environ.get("AUTHX_TEST_POSTGRES_URL")
+    if given:
+        yield given
+        return
+    with a_postgres() as server:
+        yield server.url
