@@ -85,7 +85,7 @@ const granted = async (answer) => {
 const retryAfter = (response) => {
   const value = response.headers.get('retry-after') ?? '1'
   const ms = +value * 1000
-  return Math.max(0, isNaN(ms) ? Date.parse(value) - Date.now() || 1000 : ms)
+  return Math.max(0, ms >= 0 ? ms : Date.parse(value) - Date.now() || 1000)
 }
 
 /** @param {string} [token] @returns {Session['claims']} What a token says; nothing about it is verified. */
@@ -115,10 +115,9 @@ const exclusively = async (name, lease, work, ...signals) => {
   /** @type {Storage | undefined} */
   let storage
   const owner = () => {
-    const [id, until] = (storage?.[name] ?? '').split(' ')
-    const left = until - Date.now()
-    // More is left only where the clock was set back.
-    return left > 0 && left <= lease ? id : ''
+    const [id, since] = (storage?.[name] ?? '').split(' ')
+    // The clock may have been set back since.
+    return Math.abs(Date.now() - since) < lease ? id : ''
   }
   const free = () => {
     if (owner() === mine) delete storage?.[name]
@@ -130,7 +129,7 @@ const exclusively = async (name, lease, work, ...signals) => {
       storage = localStorage
       // Of those who write at the same moment the last one has it, and all have written when it looks again.
       while (owner() !== mine) {
-        if (!owner()) storage[name] = `${mine} ${Date.now() + lease}`
+        if (!owner()) storage[name] = `${mine} ${Date.now()}`
         await wait(sleep(50 + 50 * Math.random()), signal)
       }
     } catch (error) {
@@ -179,7 +178,8 @@ export const createAuthClient = (options) => {
 
   /** `undefined`: not known yet; `null`: logged out. @type {Held | null | undefined} */
   let held
-  let endedAt = 0
+  /** When that began, for all tabs. */
+  let latest = 0
   let dueAt = 0
   let failures = 0
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -204,13 +204,16 @@ export const createAuthClient = (options) => {
     news.abort()
     news = new AbortController()
     // Not all tabs at the same moment: the first one refreshes for all.
-    if (next) dueAt = next.until - Math.min(next.life / 5, 60_000) - Math.random() * Math.min(next.life / 10, 30_000)
-    arm(dueAt - Date.now())
+    if (next) {
+      latest = next.at
+      dueAt = next.until - Math.min(next.life / 5, 60_000) - Math.random() * Math.min(next.life / 10, 30_000)
+      arm(dueAt - Date.now())
+    }
   }
 
-  /** @param {string} why @param {number} [at] */
-  const end = (why, at = Math.max(Date.now(), held?.at ?? 0)) => {
-    endedAt = Math.max(endedAt, at)
+  /** @param {string} [why] @param {number} [at] */
+  const end = (why = 'logout', at = Math.max(Date.now(), latest)) => {
+    latest = Math.max(latest, at)
     become(null, why)
     tell({ at, why })
   }
@@ -219,6 +222,8 @@ export const createAuthClient = (options) => {
   const adopt = (body, why) => {
     const now = Date.now()
     const { access_token: token, expires_in: seconds, refresh_expires_in: rest } = body
+    // Not every 200 is from the application: a hotel's login page answers so too.
+    if (!accessCookie && !token) throw TypeError('no token')
     // What is shorter, or no number, must not make the timer spin.
     const life = seconds >= 1 ? seconds * 1000 : Infinity
     const session = {
@@ -227,16 +232,16 @@ export const createAuthClient = (options) => {
       refreshExpiresAt: rest > 0 ? now + rest * 1000 : null,
     }
     const csrf = { access: body.csrf_token, refresh: body.refresh_csrf_token }
-    become({ at: Math.max(now, endedAt + 1, (held?.at ?? 0) + 1), token, life, until: now + life, csrf, session }, why)
+    become({ at: Math.max(now, latest + 1), token, life, until: now + life, csrf, session }, why)
     tell({ held, why })
     return session
   }
 
   channel.onmessage = ({ data: { at, held: theirs, why } }) => {
-    if (theirs) theirs.at > Math.max(endedAt, held?.at ?? 0) && become(theirs, why)
+    if (theirs) theirs.at > latest && become(theirs, why)
     else if (!at) held && tell({ held, why: 'refresh' })
-    else if (at >= (held?.at ?? 0)) {
-      endedAt = Math.max(endedAt, at)
+    else if (at >= latest) {
+      latest = at
       become(null, why)
     }
   }
@@ -304,7 +309,7 @@ export const createAuthClient = (options) => {
       return null
     }
     const { action, code } = await refusal(response)
-    if (action === 'login' && response.status < 500) end(code ?? action)
+    if (action === 'login' && response.status < 500) end(code)
     return { response, action, after: retryAfter(response) }
   }
 
@@ -332,7 +337,6 @@ export const createAuthClient = (options) => {
 
   /** @returns {Promise<Failure | null>} Find out whether there is a session: from the other tabs, else by a refresh. */
   const know = async () => {
-    if (held !== undefined) return null
     if (page && isOwn && csrfReadable && !cookie('refresh')) become(null, 'none')
     else {
       tell({})
@@ -344,7 +348,7 @@ export const createAuthClient = (options) => {
   // What the page calls
 
   const session = async () => {
-    const failure = await know()
+    const failure = held === undefined && (await know())
     if (failure && held === undefined) {
       if (failure.response) await granted(failure.response)
       throw failure.error
@@ -366,7 +370,7 @@ export const createAuthClient = (options) => {
       prove(headers, 'access', 'refresh')
       carry(headers)
       await granted(post(paths.logout, headers))
-      end('logout')
+      end()
     })
 
   /** @type {AuthClient['logoutAll']} */
@@ -374,16 +378,17 @@ export const createAuthClient = (options) => {
     const url = new URL(paths.logoutAll, base)
     if (keepCurrent) url.searchParams.set('keep_current', 'true')
     await granted(authFetch(url, { method: 'POST' }))
-    if (!keepCurrent) await alone(async () => end('logout'))
+    if (!keepCurrent) await alone(async () => end())
   }
 
   /** @type {AuthClient['fetch']} */
   const authFetch = async (input, init = {}) => {
     // Read once: what is checked is what is sent. A request whose body was used before fails here, as with fetch.
-    const request = new Request(input, input instanceof Request ? init : { credentials: 'include', ...init })
+    const given = new Request(input, init)
+    const isForeign = !trusted.includes(new URL(given.url).origin)
+    if (isForeign || given.credentials === 'omit' || given.headers.has(header)) return transport(given)
+    const request = input instanceof Request ? given : new Request(given, { credentials: 'include', ...init, body: null })
     const { signal } = request
-    const isForeign = !trusted.includes(new URL(request.url).origin)
-    if (isForeign || request.credentials === 'omit' || request.headers.has(header)) return transport(request)
     const isUnsafe = csrfMethods.includes(request.method.toUpperCase())
     // What was read from a stream is gone.
     const isSentOnce = init.body instanceof ReadableStream
@@ -422,7 +427,7 @@ export const createAuthClient = (options) => {
         if (!failure.response) throw failure.error
         response = failure.response.clone()
         action = failure.action
-      } else if (isRefused && action === 'login' && held === sent) end(code ?? action, sentAt)
+      } else if (isRefused && action === 'login' && held === sent) end(code, sentAt)
       const after = retryAfter(response)
       if (action !== 'retry' || retries-- < 1 || after > maxRetryWait) return response
       await wait(sleep(after * (1 + Math.random() / 5)), signal)
