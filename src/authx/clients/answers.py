@@ -9,7 +9,7 @@ from typing import Final
 
 from authx.core.strict_json import load_object
 
-__all__ = ["MAX_BODY_BYTES", "Action", "Refusal", "may_be_refusal", "read_refusal", "seconds_to_wait"]
+__all__ = ["MAX_BODY_BYTES", "Action", "Refusal", "may_be_refusal", "read_challenge", "read_refusal", "seconds_to_wait"]
 
 # Two tokens as long as a server accepts them, four times over.
 MAX_BODY_BYTES: Final = 65_536
@@ -72,6 +72,21 @@ def read_refusal(status: int, body: bytes) -> Refusal:
     # A password that was refused is one in the request's own body; it says nothing about the token.
     obeyed = action in _STATUSES.get(status, ()) and code != "credentials_invalid"
     return Refusal(Action(action) if obeyed else None, code if isinstance(code, str) else None)
+
+
+def read_challenge(status: int, headers: Mapping[str, str]) -> Refusal:
+    """Read what the answer to a `HEAD` asks for, which has no body that could say it.
+
+    Args:
+        status: The answer's status.
+        headers: Its headers.
+
+    Returns:
+        Refresh, where the token was found invalid (RFC 6750 section 3.1): if the session is over, the answer to that
+        will say so.
+    """
+    is_invalid = status == _UNAUTHORIZED and 'error="invalid_token"' in headers.get("www-authenticate", "")
+    return Refusal(Action.REFRESH if is_invalid else None)
 
 
 def seconds_to_wait(headers: Mapping[str, str], now: float, default: float) -> float:

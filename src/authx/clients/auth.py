@@ -5,9 +5,10 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Mapping
 from inspect import iscoroutinefunction
 from itertools import count
+from threading import TIMEOUT_MAX
 from typing import TYPE_CHECKING, Any, Final
 
-from authx.clients.answers import Action, Refusal, may_be_refusal, read_refusal
+from authx.clients.answers import Action, Refusal, may_be_refusal, read_challenge, read_refusal
 from authx.clients.errors import LoginError
 from authx.clients.flight import SingleFlight
 from authx.clients.renewal import Renewal, Waiting
@@ -70,7 +71,7 @@ class AuthXAuth(Flow):
         async_sleep: Waits on an event loop for seconds.
 
     Raises:
-        TypeError: An argument is unknown, or `origins` is one text.
+        TypeError: An argument is unknown or of a wrong type.
         ValueError: There is neither a password nor a token pair, or an argument is out of its range. The message
             repeats no argument.
         ImportError: On import, where neither httpx2 nor httpx is installed.
@@ -105,8 +106,10 @@ class AuthXAuth(Flow):
             raise ValueError("give username and password, or tokens, or both")
         if not 1 <= max_tries <= _MAX_TRIES:
             raise ValueError(f"max_tries is 1 to {_MAX_TRIES}")
-        if not (margin >= 0 and max_wait >= 0 and patience > 0):
-            raise ValueError("margin and max_wait are 0 or more seconds, patience is more than 0")
+        if not (margin >= 0 and 0 <= max_wait <= TIMEOUT_MAX and 0 < patience <= TIMEOUT_MAX):
+            raise ValueError("margin and max_wait are 0 or more seconds, patience is more than 0; none is endless")
+        if tokens is not None and not isinstance(tokens, TokenPair):
+            raise TypeError("tokens is a TokenPair")
         self._server = Server(
             base,
             Paths(login_path, refresh_path, logout_path),
@@ -185,7 +188,7 @@ class AuthXAuth(Flow):
         if not self._server.gets_token(request):
             return (yield from send(request))
         failure = yield from self._renewal.ensure(request)
-        if failure is not None and self.tokens is None:
+        if failure is not None and self.tokens is None and self._renewal.credentials is not None:
             raise LoginError(failure.status, failure.code)
         # The old token may still be good. If it is not, this request has had its refresh.
         done = set() if failure is None else {Action.REFRESH.value}
@@ -205,7 +208,11 @@ class AuthXAuth(Flow):
 
     def _refusal(self, answer: "Response") -> Steps[Refusal]:
         """Read what an answer asks for; only a refusal's body is read, for others may be streams."""
-        if not self._server.owns(answer.url) or not may_be_refusal(answer.status_code, answer.headers):
+        if not self._server.owns(answer.url):
+            return Refusal(None)
+        if answer.request.method == "HEAD":
+            return read_challenge(answer.status_code, answer.headers)
+        if not may_be_refusal(answer.status_code, answer.headers):
             return Refusal(None)
         yield from read(answer)
         return read_refusal(answer.status_code, answer.content)

@@ -83,6 +83,8 @@ class Server:
             raise TypeError("origins takes several texts, such as a list")
         if not _NAME.fullmatch(header) or not _NAME.fullmatch(scheme or "none"):
             raise ValueError("header_name and header_type are names without spaces")
+        if header.lower() in {name.lower() for name in headers}:
+            raise ValueError(f"headers has the header of the token, {header}")
         self.base: Final = base.rstrip("/")
         self._paths = paths
         self._origins = {_origin(_read("base", base)), *(_origin(_read("origins", one, "/")) for one in origins)}

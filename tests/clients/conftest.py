@@ -1,0 +1,36 @@
+import httpx
+import httpx2
+import pytest
+from tests.clients.fake import Fake, Kind
+from tests.clients.world import World
+
+KINDS = {
+    "httpx2": (httpx2, False),
+    "httpx2-async": (httpx2, True),
+    "httpx": (httpx, False),
+    "httpx-async": (httpx, True),
+}
+
+
+@pytest.fixture(params=KINDS.values(), ids=KINDS)
+def kind(request: pytest.FixtureRequest) -> Kind:
+    """A client, of each library and of both kinds."""
+    return Kind(*request.param)
+
+
+@pytest.fixture(params=[httpx2, httpx], ids=lambda library: library.__name__)
+def library(request: pytest.FixtureRequest):
+    return request.param
+
+
+@pytest.fixture
+def fake() -> Fake:
+    return Fake()
+
+
+@pytest.fixture
+def world():
+    """A real server."""
+    world = World()
+    with world.served():
+        yield world

@@ -1,0 +1,252 @@
+"""A refresh that nobody finishes: those who wait for it do not hang, and do not all try in turn."""
+
+import asyncio
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx2
+import pytest
+from tests.clients.fake import BASE, PAIR, REFRESH
+from tests.clients.world import ANNA
+
+from authx.clients import AuthXAuth, TokenPair
+from authx.testing import Clock
+
+
+def answer(request, status, body):
+    """Make an answer as a transport would."""
+    return httpx2.Response(status, json=body, request=request)
+
+
+def tokens(number):
+    return {"access_token": f"access-{number}", "refresh_token": f"refresh-{number}"}
+
+
+def begin(auth, expected="/refresh"):
+    """Begin a flow by hand; give it, and the first request it sends."""
+    flow = auth.sync_auth_flow(httpx2.Request("GET", f"{BASE}/items"))
+    request = next(flow)
+    assert request.url.path == expected
+    return flow, request
+
+
+def expired(**more):
+    clock = Clock()
+    pair = TokenPair("access-0", "refresh-0", expires_at=clock())
+    return AuthXAuth(BASE, tokens=pair, clock=clock, **more)
+
+
+def test_a_task_that_is_cancelled_hands_over_to_one_of_those_who_wait(world):
+    async def main():
+        auth = AuthXAuth(world.base, clock=world.clock, **ANNA)
+        async with httpx2.AsyncClient(auth=auth, timeout=20) as client:
+            await client.get(f"{world.address}/protected")
+            world.expire()
+            world.delay = 0.2
+            leader = asyncio.create_task(client.get(f"{world.address}/protected"))
+            await asyncio.to_thread(world.refreshing.wait, 5)
+            others = [asyncio.create_task(client.get(f"{world.address}/protected")) for _ in range(20)]
+            await asyncio.sleep(0.05)
+            leader.cancel()
+            return [one.status_code for one in await asyncio.gather(*others)]
+
+    assert asyncio.run(main()) == [200] * 20
+    assert len(world.presented) == 2
+    assert len(set(world.presented)) == 1, "the same token is presented again"
+    assert world.events == ["replay"]
+
+
+def test_a_task_that_waits_may_be_cancelled_without_harm_to_the_others(world):
+    async def main():
+        auth = AuthXAuth(world.base, clock=world.clock, **ANNA)
+        async with httpx2.AsyncClient(auth=auth, timeout=20) as client:
+            await client.get(f"{world.address}/protected")
+            world.expire()
+            world.delay = 0.2
+            tasks = [asyncio.create_task(client.get(f"{world.address}/protected")) for _ in range(10)]
+            await asyncio.to_thread(world.refreshing.wait, 5)
+            for one in tasks[5:]:
+                one.cancel()
+            return [one.status_code for one in await asyncio.gather(*tasks[:5])]
+
+    assert asyncio.run(main()) == [200] * 5
+    assert len(world.presented) == 1
+
+
+def test_a_refresh_that_times_out_is_repeated_once_and_not_by_everybody_in_turn(world):
+    count = 20
+    auth = AuthXAuth(world.base, clock=world.clock, **ANNA)
+    with httpx2.Client(auth=auth, timeout=httpx2.Timeout(20, read=0.3)) as client:
+        client.get(f"{world.address}/protected")
+        world.expire()
+        world.delay = 1.0
+
+        def get(_):
+            try:
+                return client.get(f"{world.address}/protected").status_code
+            except httpx2.ReadTimeout:
+                return "timed out"
+
+        begun = time.monotonic()
+        with ThreadPoolExecutor(count) as pool:
+            results = list(pool.map(get, range(count)))
+        assert time.monotonic() - begun < 3
+    assert sorted(map(str, results)) == ["401"] * (count - 2) + ["timed out"] * 2
+    assert len(world.presented) == 2
+    assert auth.tokens is not None
+
+
+def test_a_flow_that_is_closed_wakes_those_who_wait():
+    auth = expired()
+    flow, _ = begin(auth)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(begin, auth)
+        time.sleep(0.05)
+        assert not waiting.done()
+        flow.close()
+        other, request = waiting.result(5)
+    assert request.headers["authorization"] == "Bearer refresh-0"
+    other.close()
+
+
+def test_a_leader_that_is_never_heard_of_again_is_waited_for_no_longer_than_patience():
+    auth = expired(patience=0.1)
+    flow, _ = begin(auth)
+    other, request = begin(auth)
+    assert request.headers["authorization"] == "Bearer refresh-0"
+    flow.close()
+    other.close()
+
+
+def test_an_asynchronous_leader_that_is_never_heard_of_again_is_waited_for_no_longer_than_patience():
+    auth = expired(patience=0.1)
+    flow, _ = begin(auth)
+
+    async def main():
+        other = auth.async_auth_flow(httpx2.Request("GET", f"{BASE}/items"))
+        request = await anext(other)
+        await other.aclose()
+        return request
+
+    assert asyncio.run(main()).url.path == "/refresh"
+    flow.close()
+
+
+def test_an_older_answer_never_replaces_a_newer_one():
+    auth = expired(patience=0.05)
+    late, late_request = begin(auth)
+    other, request = begin(auth)
+    other.send(answer(request, 200, tokens(1)))
+    other.close()
+    again = auth.sync_auth_flow(httpx2.Request("GET", f"{BASE}/items"))
+    request = next(again)
+    assert request.headers["authorization"] == "Bearer access-1"
+    request = again.send(answer(request, *REFRESH))
+    assert request.headers["authorization"] == "Bearer refresh-1"
+    again.send(answer(request, 200, tokens(2)))
+    again.close()
+    request = late.send(answer(late_request, 200, tokens(1)))
+    assert request.headers["authorization"] == "Bearer access-2"
+    assert auth.tokens == TokenPair("access-2", "refresh-2")
+    late.close()
+
+
+def test_a_late_refusal_of_an_older_token_does_not_end_the_newer_session():
+    told = []
+    auth = expired(patience=0.05, on_tokens=told.append)
+    late, late_request = begin(auth)
+    other, request = begin(auth)
+    other.send(answer(request, 200, tokens(1)))
+    other.close()
+    request = late.send(answer(late_request, 401, {"code": "refresh_reused", "action": "login"}))
+    assert request.headers["authorization"] == "Bearer access-1"
+    assert told == [TokenPair("access-1", "refresh-1")]
+    late.close()
+
+
+def test_a_refusal_that_comes_after_a_refresh_is_answered_with_the_token_that_is_there_by_then():
+    auth = AuthXAuth(BASE, tokens=PAIR)
+    first, first_request = begin(auth, "/items")
+    second, second_request = begin(auth, "/items")
+    request = first.send(answer(first_request, *REFRESH))
+    assert request.url.path == "/refresh"
+    first.send(answer(request, 200, tokens(1)))
+    request = second.send(answer(second_request, *REFRESH))
+    assert (request.url.path, request.headers["authorization"]) == ("/items", "Bearer access-1")
+    first.close()
+    second.close()
+
+
+def test_a_blocking_request_on_the_event_loop_of_the_leader_does_not_wait_for_it():
+    auth = expired(patience=30)
+
+    async def main():
+        leader = auth.async_auth_flow(httpx2.Request("GET", f"{BASE}/items"))
+        await anext(leader)
+        flow, request = begin(auth)
+        flow.close()
+        await leader.aclose()
+        return request
+
+    begun = time.monotonic()
+    assert asyncio.run(main()).headers["authorization"] == "Bearer refresh-0"
+    assert time.monotonic() - begun < 5
+
+
+def test_waiting_for_a_thread_does_not_block_the_event_loop():
+    auth = expired()
+    flow, request = begin(auth)
+
+    async def main():
+        other = auth.async_auth_flow(httpx2.Request("GET", f"{BASE}/items"))
+        waiting = asyncio.ensure_future(anext(other))
+        for _ in range(20):
+            await asyncio.sleep(0.001)
+        assert not waiting.done()
+        thread = threading.Thread(target=flow.send, args=(answer(request, 200, tokens(1)),))
+        thread.start()
+        sent = await asyncio.wait_for(waiting, 5)
+        thread.join()
+        await other.aclose()
+        return sent
+
+    assert asyncio.run(main()).headers["authorization"] == "Bearer access-1"
+    flow.close()
+
+
+def test_an_event_loop_that_ends_while_a_task_waits_harms_nobody():
+    auth = expired()
+    flow, request = begin(auth)
+
+    async def main():
+        other = auth.async_auth_flow(httpx2.Request("GET", f"{BASE}/items"))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(other), 0.01)
+
+    asyncio.run(main())
+    assert flow.send(answer(request, 200, tokens(1))).url.path == "/items"
+    flow.close()
+
+
+def test_a_task_cancelled_while_it_saves_leaves_the_tokens_to_be_saved_by_the_next(fake, library):
+    saved = []
+    slow = True
+
+    async def save(pair):
+        if slow:
+            await asyncio.sleep(30)
+        saved.append(pair)
+
+    async def main():
+        nonlocal slow
+        auth = AuthXAuth(BASE, on_tokens=save, **ANNA)
+        async with library.AsyncClient(auth=auth, transport=library.MockTransport(fake.answer)) as client:
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(client.get(f"{BASE}/items"), 0.05)
+            slow = False
+            assert (await client.get(f"{BASE}/items")).status_code == 200
+
+    asyncio.run(main())
+    assert saved == [TokenPair("access-1", "refresh-1")]
+    assert fake.paths() == ["/login", "/items"]

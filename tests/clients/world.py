@@ -1,0 +1,112 @@
+"""A real server in a thread, that counts refreshes and whose time a test moves."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import uvicorn
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from authx import AuthX, AuthXConfig
+from authx.testing import Clock
+
+SECONDS = 20
+ANNA = {"username": "anna", "password": "a pass word"}
+LIFE = 60
+
+
+class World:
+    """An application, and what it has been asked.
+
+    Attributes:
+        clock: The server's time.
+        presented: The refresh tokens that arrived, in order.
+        together: The greatest number of refreshes that were under way at one moment.
+        refreshing: Set once a refresh has arrived.
+        delay: Seconds that a refresh takes.
+        logins: How many there were.
+    """
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.presented: list[str] = []
+        self.together = 0
+        self.refreshing = threading.Event()
+        self.delay = 0.0
+        self.logins = 0
+        self.events: list[str] = []
+        self._under_way = 0
+        self.port = 0
+        config = AuthXConfig(
+            JWT_SECRET_KEY="a secret of more than thirty-two letters for clients",
+            JWT_TOKEN_LOCATION=["headers"],
+            JWT_ACCESS_TOKEN_EXPIRES=timedelta(seconds=LIFE),
+        )
+        self.auth: AuthX[str] = AuthX(config, store="memory://", clock=self.clock)
+        for event in ("replay", "refresh_reused"):
+            self.auth.on(event, lambda told: self.events.append(told.event))
+        self.app = FastAPI()
+        self.auth.handle_errors(self.app)
+        self.app.include_router(self.auth.router(self._authenticate), prefix="/auth")
+        self.app.add_middleware(_Watch, world=self)
+
+        @self.app.get("/protected", dependencies=[self.auth.ACCESS_REQUIRED])
+        async def protected() -> dict[str, str]:
+            return {"message": "You have access"}
+
+    def _authenticate(self, username: str, password: str) -> str | None:
+        self.logins += 1
+        return username if {"username": username, "password": password} == ANNA else None
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def base(self) -> str:
+        return f"{self.address}/auth"
+
+    @contextmanager
+    def served(self) -> Iterator[None]:
+        """Serve the application; on the same port each time."""
+        with socket.create_server(("127.0.0.1", self.port)) as listener:
+            self.port = listener.getsockname()[1]
+            config = uvicorn.Config(self.app, log_level="warning", timeout_graceful_shutdown=1)
+            server = uvicorn.Server(config)
+            thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+            thread.start()
+            try:
+                yield
+            finally:
+                server.should_exit = True
+                thread.join(SECONDS)
+
+    def expire(self) -> None:
+        """Let the access tokens of now end."""
+        self.clock.advance(LIFE + 30)
+
+
+class _Watch:
+    def __init__(self, app: ASGIApp, world: World) -> None:
+        self._app = app
+        self._world = world
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        world = self._world
+        if scope["type"] != "http" or scope["path"] != "/auth/refresh":
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        world.presented.append(headers[b"authorization"].decode().removeprefix("Bearer "))
+        world.refreshing.set()
+        world._under_way += 1
+        world.together = max(world.together, world._under_way)
+        try:
+            await asyncio.sleep(world.delay)
+            await self._app(scope, receive, send)
+        finally:
+            world._under_way -= 1
