@@ -5,7 +5,8 @@ import os
 import re
 import sys
 from collections.abc import Callable
-from textwrap import wrap
+from shutil import get_terminal_size
+from textwrap import fill, wrap
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NoReturn
 
 import typer
@@ -102,7 +103,10 @@ def warn(text: str) -> None:
     Args:
         text: What to say.
     """
-    typer.echo(f"authx: {masked(text)}", err=True)
+    message = f"authx: {masked(text)}"
+    if sys.stderr.isatty():
+        message = fill(message, get_terminal_size().columns, break_long_words=False, break_on_hyphens=False)
+    typer.echo(message, err=True)
 
 
 def printable(text: str) -> str:

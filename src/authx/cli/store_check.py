@@ -131,8 +131,8 @@ def clock_finding(ahead: float) -> Finding | None:
         severity,
         "clock-skew",
         f"The store's clock is {duration(ahead)} {'ahead of' if ahead > 0 else 'behind'} this host's.",
-        "Tokens of one host are taken for too old or too young by another: beyond 10 seconds they are refused, and "
-        "rows are deleted at the wrong time.",
+        "One of them is wrong. Where the clocks of hosts differ, a token of one counts as expired, or as issued in the "
+        "future, at another: beyond 10 seconds it is refused.",
         "let NTP set the clocks of both hosts; see `timedatectl`",
     )
 
