@@ -29,6 +29,8 @@ def main() -> None:
     while time.monotonic() < deadline:
         if answers and answers[0][0].encode() in shown[seen:]:
             seen = len(shown)
+            # Nobody types in the very moment between a question and the wait for its answer.
+            time.sleep(0.1)
             os.write(terminal, answers.pop(0)[1].encode())
         if not select.select([terminal], [], [], 0.1)[0]:
             continue

@@ -93,11 +93,10 @@ def test_a_terminal_gets_a_table(place):
     assert len(shown.lines) == 3
 
 
-@pytest.mark.parametrize("columns", [50, 80])
 @pytest.mark.parametrize("command", [("check",), ("inspect", TOKEN)])
-def test_no_line_is_longer_than_the_terminal_is_wide(command, columns):
-    shown = on_terminal(*command, columns=columns, JWT_COOKIE_SECURE="auto", NO_COLOR="1")
-    assert max(map(len, shown.lines)) <= columns
+def test_no_line_is_longer_than_the_terminal_is_wide(command):
+    shown = on_terminal(*command, columns=50, JWT_COOKIE_SECURE="auto", NO_COLOR="1")
+    assert max(map(len, shown.lines)) <= 50
     assert not shown.text.lstrip().startswith(("[", "{"))
 
 
@@ -122,7 +121,7 @@ def test_json_may_be_wanted_on_a_terminal(place):
 # Ending
 
 
-@pytest.mark.parametrize("arguments", [("schema", "sqlite"), ("check",), ("check", "--table"), ("secret",)])
+@pytest.mark.parametrize("arguments", [("schema", "sqlite"), ("check", "--table")])
 def test_a_reader_that_goes_away_is_no_error(arguments):
     reading, writing = os.pipe()
     os.close(reading)
@@ -211,7 +210,7 @@ def test_the_demo_gets_its_arguments_untouched_and_obeys_ctrl_c(folder):
 
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
-    [(("--help",), 0, "--workers"), (("--port", "nonsense"), 2, "--port"), (("--nonsense",), 2, "--nonsense")],
+    [(("--help",), 0, "--workers"), (("--nonsense",), 2, "--nonsense")],
 )
 def test_the_demo_answers_for_itself(arguments, code, text):
     done = piped("demo", *arguments)

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from authx.cli.findings import Finding, Severity
@@ -77,30 +77,32 @@ async def store_findings(
         ]
     try:
         with said_by_authx() as said:
-            found = [finding async for finding in _look_at(store, creates_schema=creates_schema, clock=clock)]
-        return [*(_said(message) for message in said), *found]
+            found = await _look_at(store, creates_schema=creates_schema, clock=clock)
+        return [*map(_said, said), *found]
     finally:
         await store.close()
 
 
-async def _look_at(store: "Store", *, creates_schema: bool, clock: Callable[[], float]) -> AsyncIterator[Finding]:
+async def _look_at(store: "Store", *, creates_schema: bool, clock: Callable[[], float]) -> list[Finding]:
+    found: list[Finding] = []
     try:
         async with asyncio.timeout(_PATIENCE):
             await store.open()
-            if isinstance(store, HasClock):
-                clocks = clock_finding(await _difference(store, clock))
-                if clocks is not None:
-                    yield clocks
+            if isinstance(store, HasClock) and (skew := clock_finding(await _difference(store, clock))) is not None:
+                found.append(skew)
             try:
                 await store.census(int(clock() * 1000))
             except BadConfigurationError:
-                yield _without_tables("The store has no tables of this prefix yet.", creates_schema=creates_schema)
+                found.append(
+                    _without_tables("The store has no tables of this prefix yet.", creates_schema=creates_schema)
+                )
     except BadConfigurationError as error:
-        yield unusable(error)
+        found.append(unusable(error))
     except (StoreUnavailableError, TimeoutError) as error:
-        yield _silent(str(error) or f"no answer within {duration(_PATIENCE)}")
+        found.append(_silent(str(error) or f"no answer within {duration(_PATIENCE)}"))
     except Exception as error:  # noqa: BLE001 - a store of somebody else's may raise anything
-        yield _silent(f"{type(error).__name__}: {error}")
+        found.append(_silent(f"{type(error).__name__}: {error}"))
+    return found
 
 
 async def _difference(store: HasClock, clock: Callable[[], float]) -> float:
