@@ -62,7 +62,7 @@ def _demo(ctx: typer.Context) -> None:
     """Serve the demo application, to try in a browser and with curl."""
     from authx.demo.__main__ import main
 
-    raise typer.Exit(main(ctx.args))
+    raise typer.Exit(main(ctx.args, name="authx demo"))
 
 
 app.command("demo", cls=_Verbatim, add_help_option=False, short_help=first_line(_demo))(_demo)

@@ -189,7 +189,7 @@ def key_from_secret(secret: str | bytes, algorithm: str, kid: str | None = None)
     if algorithm not in _HASHES:
         raise BadConfigurationError(f"{algorithm} does not sign with a secret; it needs a key pair in PEM form")
     if not raw.strip():
-        raise BadConfigurationError("the secret is empty; make one with: openssl rand -base64 48")
+        raise BadConfigurationError("the secret is empty; make one with: authx secret, or: openssl rand -base64 48")
     if b"-----BEGIN " in raw or raw.startswith((b"ssh-rsa ", b"ssh-ed25519 ", b"ecdsa-sha2-")):
         # Whoever has the public key could sign with it as a secret (RFC 8725 section 2.1).
         raise BadConfigurationError(

@@ -28,16 +28,17 @@ _HIGHEST_PORT: Final = 65535
 _MOST_WORKERS: Final = 64
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, name: str = "python -m authx.demo") -> int:
     """Serve the demo until it is told to stop.
 
     Args:
         arguments: Command line arguments; those of the process by default.
+        name: What its users type to start it.
 
     Returns:
         The exit code.
     """
-    options = _parser().parse_args(arguments)
+    options = _parser(name).parse_args(arguments)
     try:
         from authx.demo.server import WorkerEndedError, serve, serve_by_workers
     except ModuleNotFoundError:
@@ -84,8 +85,8 @@ def _greeting(address: str, config: AuthXConfig, workers: int) -> str:
     )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m authx.demo", description="Serve the demo application.")
+def _parser(name: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=name, description="Serve the demo application.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument(
         "--port", type=_port, default=8000, help="port to listen on, 0 for any free one (default: %(default)s)"
