@@ -138,5 +138,6 @@ def short_secret_warning(config: AuthXConfig) -> str | None:
         return None
     return (
         f"JWT_SECRET_KEY has {size} bytes; {config.JWT_ALGORITHM} needs at least {_MIN_SECRET_BYTES} random ones "
-        "(RFC 7518 section 3.2), or tokens can be forged by guessing it. Make one with: authx secret, or: openssl rand -base64 48"
+        "(RFC 7518 section 3.2), or tokens can be forged by guessing it. "
+        "Make one with: authx secret, or: openssl rand -base64 48"
     )
