@@ -28,9 +28,15 @@ def fake() -> Fake:
     return Fake()
 
 
-@pytest.fixture
-def world():
-    """A real server."""
+@pytest.fixture(scope="module")
+def module_world():
     world = World()
     with world.served():
         yield world
+
+
+@pytest.fixture
+def world(module_world: World) -> World:
+    """A real server."""
+    module_world.forget()
+    return module_world

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import uvicorn
 from fastapi import FastAPI
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from authx import AuthX, AuthXConfig
 from authx.testing import Clock
@@ -27,19 +27,15 @@ class World:
         presented: The refresh tokens that arrived, in order.
         together: The greatest number of refreshes that were under way at one moment.
         refreshing: Set once a refresh has arrived.
+        refreshed: Set once a refresh is done.
         delay: Seconds that a refresh takes.
         logins: How many there were.
     """
 
     def __init__(self) -> None:
         self.clock = Clock()
-        self.presented: list[str] = []
-        self.together = 0
-        self.refreshing = threading.Event()
-        self.delay = 0.0
-        self.logins = 0
-        self.events: list[str] = []
         self._under_way = 0
+        self.forget()
         self.port = 0
         config = AuthXConfig(
             JWT_SECRET_KEY="a secret of more than thirty-two letters for clients",
@@ -47,8 +43,8 @@ class World:
             JWT_ACCESS_TOKEN_EXPIRES=timedelta(seconds=LIFE),
         )
         self.auth: AuthX[str] = AuthX(config, store="memory://", clock=self.clock)
-        for event in ("replay", "refresh_reused"):
-            self.auth.on(event, lambda told: self.events.append(told.event))
+        for name in ("replay", "refresh_reused"):
+            self.auth.on(name, lambda event: self.events.append(event.event))
         self.app = FastAPI()
         self.auth.handle_errors(self.app)
         self.app.include_router(self.auth.router(self._authenticate), prefix="/auth")
@@ -57,6 +53,14 @@ class World:
         @self.app.get("/protected", dependencies=[self.auth.ACCESS_REQUIRED])
         async def protected() -> dict[str, str]:
             return {"message": "You have access"}
+
+    def forget(self) -> None:
+        """Begin to count anew."""
+        self.presented: list[str] = []
+        self.events: list[str] = []
+        self.logins = self.together = 0
+        self.delay = 0.0
+        self.refreshing, self.refreshed = threading.Event(), threading.Event()
 
     def _authenticate(self, username: str, password: str) -> str | None:
         self.logins += 1
@@ -105,8 +109,13 @@ class _Watch:
         world.refreshing.set()
         world._under_way += 1
         world.together = max(world.together, world._under_way)
-        try:
-            await asyncio.sleep(world.delay)
-            await self._app(scope, receive, send)
-        finally:
-            world._under_way -= 1
+
+        async def answer(message: Message) -> None:
+            # Counted before the client can know of it and send the next one.
+            if message["type"] == "http.response.start":
+                world._under_way -= 1
+            await send(message)
+
+        await asyncio.sleep(world.delay)
+        await self._app(scope, receive, answer)
+        world.refreshed.set()
