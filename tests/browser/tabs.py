@@ -15,6 +15,7 @@ MODES = {
 # A clock that tests move, and a tab that they hide: Chromium without a window shows all tabs at once.
 STAGE = """
 const now = Date.now
+window.realNow = () => now()
 window.shift = 0
 Date.now = () => now() + shift
 window.asleep = false
@@ -65,13 +66,22 @@ def open_tab(context: BrowserContext, wire: Wire, *scripts: str) -> Page:
     return page
 
 
-def open_tabs(context: BrowserContext, wire: Wire, *scripts: str) -> list[Page]:
-    """Open three tabs of a user who has logged in in the first one; all know it."""
-    tabs = [open_tab(context, wire, *scripts) for _ in range(3)]
+def begin(tabs: list[Page]) -> None:
+    """Give each tab a new client, log Anna in by the first one, and wait until all know."""
+    for tab in tabs:
+        tab.evaluate(
+            """() => {
+              auth.destroy()
+              window.shift = 0
+              window.asleep = false
+              window.auth = createAuthClient()
+              window.changes = []
+              auth.onChange((session, why) => changes.push([session ? session.expiresAt : null, why]))
+            }"""
+        )
     tabs[0].evaluate(ANNA)
     for tab in tabs:
         assert tab.evaluate("auth.session()") is not None
-    return tabs
 
 
 def last_change(tab: Page) -> str | None:

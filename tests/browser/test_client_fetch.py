@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import time
 from contextlib import ExitStack
 
 import pytest
@@ -10,6 +11,7 @@ from tests.browser.tabs import ANNA, BEGIN, ME, MODES, NO_LOCKS, application, la
 from tests.browser.wire import Answer, Exchange, Wire, refusal
 
 REFRESH = "/auth/refresh"
+SECONDS = 10
 EXPIRED = refusal(401, "refresh", "token_expired")
 HTML = [("Content-Type", "text/html")]
 JSON = [("Content-Type", "application/json")]
@@ -64,7 +66,9 @@ def error_of(tab: Page, call: str) -> str | None:
 
 def wait_until_asked(tab: Page, wire: Wire, path: str) -> None:
     """Wait for a request that is not answered yet."""
+    end = time.monotonic() + SECONDS
     while not any(one.path == path and one.answer is None for one in wire.exchanges[-5:]):
+        assert time.monotonic() < end
         tab.wait_for_timeout(5)
 
 
