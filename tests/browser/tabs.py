@@ -37,9 +37,9 @@ BEGIN = """async () => {
 
 
 @contextmanager
-def application(mode: str, port: int = 0, **settings: str) -> Iterator[tuple[Machine, Wire]]:
+def application(mode: str, **settings: str) -> Iterator[tuple[Machine, Wire]]:
     """Run page_app in a process of its own, behind a wire."""
-    machine = start(mode, port, **settings)
+    machine = start(mode, **settings)
     try:
         with wire_to(machine.port) as wire:
             yield machine, wire
@@ -48,10 +48,10 @@ def application(mode: str, port: int = 0, **settings: str) -> Iterator[tuple[Mac
     assert "Traceback" not in machine.printed(), machine.printed()
 
 
-def start(mode: str, port: int = 0, **settings: str) -> Machine:
+def start(mode: str, **settings: str) -> Machine:
     """Run page_app in a process of its own."""
     more = {"JWT_STORE_URL": "memory://", "JWT_COOKIE_SECURE": "auto"}
-    machine = Machine({**MODES[mode], **more, **settings}, app="tests.browser.page_app:app", port=port)
+    machine = Machine({**MODES[mode], **more, **settings}, app="tests.browser.page_app:app")
     machine.wait()
     return machine
 

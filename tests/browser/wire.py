@@ -59,6 +59,7 @@ class Wire:
         exchanges: Every request, and its answer where there is one.
         at_once: The greatest number of requests for a path that were under way at the same time.
         lose: Paths whose next answer is lost: the server has done its work, and the browser never hears of it.
+        lose_all: Paths whose answers are all lost: a browser repeats by itself what was lost on an old connection.
         hold: Set while answers may go through.
         instead: Answers that are given in the server's place, by path, until there are no more.
         is_cut: Whether no request reaches the server.
@@ -70,6 +71,7 @@ class Wire:
         self.exchanges: list[Exchange] = []
         self.at_once: Counter[str] = Counter()
         self.lose: list[str] = []
+        self.lose_all: set[str] = set()
         self.hold = threading.Event()
         self.hold.set()
         self.instead: dict[str, Iterator[Answer]] = {}
@@ -119,7 +121,7 @@ class Wire:
         if exchange.path in self.lose:
             self.lose.remove(exchange.path)
             return None
-        return answer
+        return None if exchange.path in self.lose_all else answer
 
     def _ask(self, exchange: Exchange, target: str) -> Answer | None:
         server = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
