@@ -65,7 +65,7 @@ def test_an_absurd_life_leads_to_no_more_than_one_refresh_a_request(kind, fake, 
     for number in range(1, 4):
         assert kind.get(fake, auth).status_code == 200
         assert fake.count()["/items"] == number
-        assert fake.count()["/refresh"] <= number
+        assert fake.count()["/refresh"] <= (number if life == "1e-9" else 0)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ import pytest
 from tests.clients.fake import BASE, PAIR, REFRESH
 from tests.clients.world import ANNA, World
 
-from authx.clients import AuthXAuth, TokenPair
+from authx.clients import AuthXAuth, LoginError, TokenPair
+from authx.clients.flight import Flight, SingleFlight
 from authx.testing import Clock
 
 
@@ -133,6 +134,28 @@ def test_an_asynchronous_leader_that_is_never_heard_of_again_is_waited_for_no_lo
         return request
 
     assert asyncio.run(main()).url.path == "/refresh"
+    flow.close()
+
+
+class NeverLed(SingleFlight):
+    """Everybody waits for somebody else."""
+
+    def join(self):
+        return Flight(patience=0.01), False
+
+
+def test_those_for_whom_nobody_could_log_in_are_told_so(monkeypatch):
+    monkeypatch.setattr(SingleFlight, "join", NeverLed.join)
+    with pytest.raises(LoginError, match="Login failed: the server did not answer"):
+        begin(AuthXAuth(BASE, **ANNA))
+
+
+def test_those_for_whom_nobody_could_save_the_end_of_a_session_go_without_a_token(monkeypatch):
+    auth = AuthXAuth(BASE, tokens=PAIR, on_tokens=print)
+    auth._keeper.renew(PAIR, None)
+    monkeypatch.setattr(SingleFlight, "join", NeverLed.join)
+    flow, request = begin(auth, "/items")
+    assert "authorization" not in request.headers
     flow.close()
 
 
