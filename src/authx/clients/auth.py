@@ -9,10 +9,11 @@ from threading import TIMEOUT_MAX
 from typing import TYPE_CHECKING, Any, Final
 
 from authx.clients.answers import Action, Refusal, may_be_refusal, read_challenge, read_refusal
+from authx.clients.bodies import can_be_resent
 from authx.clients.errors import LoginError
 from authx.clients.flight import SingleFlight
 from authx.clients.renewal import Renewal, Waiting
-from authx.clients.server import Credentials, Paths, Server, can_be_resent
+from authx.clients.server import Credentials, Paths, Server
 from authx.clients.state import Keeper
 from authx.clients.steps import Flow, Steps, read, send
 from authx.clients.tokens import TokenPair

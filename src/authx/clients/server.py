@@ -5,13 +5,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from authx.clients.bodies import is_in_memory
 from authx.clients.libraries import read_url
 from authx.clients.tokens import TokenPair
 
 if TYPE_CHECKING:
     from httpx2 import URL, Request, Response
 
-__all__ = ["Credentials", "Paths", "Server", "can_be_resent"]
+__all__ = ["Credentials", "Paths", "Server"]
 
 Origin: TypeAlias = tuple[str, bytes, int | None]
 
@@ -202,46 +203,6 @@ class Server:
         # A request without this extension has no time-out at all.
         extensions = {name: value for name, value in like.extensions.items() if name == "timeout"}
         return type(like)("POST", self.base + path, headers=headers, json=json, extensions=extensions)
-
-
-def is_in_memory(request: "Request") -> bool:
-    """Tell whether a request's body has been read.
-
-    Args:
-        request: The request.
-
-    Returns:
-        Whether it has; a request without a body has one of no bytes.
-    """
-    try:
-        _ = request.content
-    except RuntimeError:  # RequestNotRead, of either library
-        return False
-    return True
-
-
-def can_be_resent(request: "Request") -> bool:
-    """Tell whether a request's body can be sent once more.
-
-    Args:
-        request: The request.
-
-    Returns:
-        Whether it is in memory, or a form whose files can be read from their beginning again.
-    """
-    if is_in_memory(request):
-        return True
-    fields = getattr(request.stream, "fields", None)
-    if not isinstance(fields, list):
-        return False
-    return all(_is_rewound(getattr(one, "file", b"")) for one in fields)
-
-
-def _is_rewound(file: Any) -> bool:
-    if isinstance(file, bytes | str):
-        return True
-    seekable = getattr(file, "seekable", None)
-    return callable(seekable) and bool(seekable())
 
 
 def _read(argument: str, text: str, path: str | None = None) -> "URL":
