@@ -11,6 +11,7 @@ MODES = {
     "memory": {"JWT_TOKEN_LOCATION": '["headers"]', "JWT_REFRESH_TOKEN_LOCATION": '["cookies"]'},
     "cookies": {"JWT_TOKEN_LOCATION": '["cookies"]'},
     "both": {"JWT_TOKEN_LOCATION": '["headers", "cookies"]'},
+    "headers": {"JWT_TOKEN_LOCATION": '["headers"]'},
 }
 # A clock that tests move, and a tab that they hide: Chromium without a window shows all tabs at once.
 STAGE = """

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 from playwright.sync_api import Page
-from tests.browser.tabs import ANNA, BEGIN, ME, MODES, NO_LOCKS, application, last_change, open_tab
+from tests.browser.tabs import ANNA, BEGIN, ME, NO_LOCKS, application, last_change, open_tab
 from tests.browser.wire import Answer, Exchange, Wire, refusal
 
 REFRESH = "/auth/refresh"
@@ -454,14 +454,13 @@ def tokens_of(exchange: Exchange) -> set[str]:
     return found - {"", '""'}
 
 
-@pytest.mark.parametrize("wire", list(MODES), indirect=True)
+@pytest.mark.parametrize("wire", ["memory", "cookies", "both"], indirect=True)
 def test_no_token_can_be_found_in_storage_address_console_or_page(chromium, wire):
     first = len(wire.exchanges)
     with chromium.new_context() as context:
         lines = []
         context.on("console", lambda line: lines.append(line.text))
         tab = open_tab(context, wire, NO_LOCKS)
-        tab.evaluate("const set = Storage.prototype.setItem; window.stored = []")
         tab.evaluate(ANNA)
         wire.instead["/me"] = iter([EXPIRED])
         tab.evaluate(ME)
@@ -481,3 +480,33 @@ def test_no_token_can_be_found_in_storage_address_console_or_page(chromium, wire
     everything = "\n".join([*places, *lines])
     assert not [token for token in tokens if token in everything or token.rpartition(".")[2] in everything]
     assert not [one.path for one in wire.exchanges[first:] if any(token in one.path for token in tokens)]
+
+
+# The module
+
+
+def test_the_module_exports_two_names_and_a_client_has_seven_methods(tab):
+    assert tab.evaluate("import('/auth/client.js').then((module) => Object.keys(module).sort())") == [
+        "AuthError",
+        "createAuthClient",
+    ]
+    assert tab.evaluate("Object.keys(auth).sort()") == [
+        "destroy",
+        "fetch",
+        "login",
+        "logout",
+        "logoutAll",
+        "onChange",
+        "session",
+    ]
+
+
+def test_where_the_refresh_token_has_no_cookie_the_import_fails_and_names_the_setting(chromium, wires):
+    with application("headers") as (_, wire), chromium.new_context() as context:
+        page = context.new_page()
+        errors = []
+        page.on("pageerror", lambda error: errors.append(error.message))
+        page.goto(wire.address)
+        page.wait_for_load_state("networkidle")
+        assert len(errors) == 1
+        assert "JWT_REFRESH_TOKEN_LOCATION" in errors[0]
