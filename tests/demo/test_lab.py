@@ -13,10 +13,7 @@ SECONDS = 10
 SECRET = "the secret of a demo that several processes serve"
 
 
-@pytest.fixture(autouse=True)
-def no_settings_from_outside(monkeypatch):
-    for name in ("JWT_SECRET_KEY", "JWT_ALGORITHM", "JWT_STORE_URL"):
-        monkeypatch.delenv(name, raising=False)
+pytestmark = pytest.mark.usefixtures("no_settings_from_outside")
 
 
 @pytest.fixture

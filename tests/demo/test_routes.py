@@ -15,10 +15,7 @@ COOKIES = {"access_token_cookie", "refresh_token_cookie", "csrf_access_token", "
 ALICE = {"username": "alice", "password": "alice"}
 
 
-@pytest.fixture(autouse=True)
-def no_settings_from_outside(monkeypatch):
-    for name in ("JWT_SECRET_KEY", "JWT_ALGORITHM", "JWT_STORE_URL"):
-        monkeypatch.delenv(name, raising=False)
+pytestmark = pytest.mark.usefixtures("no_settings_from_outside")
 
 
 @pytest.fixture
