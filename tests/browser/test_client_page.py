@@ -144,20 +144,22 @@ def test_a_component_is_told_of_the_session(page, monkeypatch, tmp_path, snippet
 def test_an_api_on_another_origin_is_used_like_an_own_one(page, monkeypatch, tmp_path):
     api = application("## An API on another origin", monkeypatch, tmp_path)
     site = FastAPI()
-    with served(site) as here, served(api) as there, watched(page):
-        (cors,) = [one for one in api.user_middleware if one.cls is CORSMiddleware]
+    (cors,) = [one for one in api.user_middleware if one.cls is CORSMiddleware]
+    with served(site) as here, watched(page):
+        # Before the application starts, which is when it makes its middleware.
         cors.kwargs["allow_origins"] = [here]
-        start = ELSEWHERE.replace("https://api.example.com", there)
-        assert start != ELSEWHERE
-        add_page(site, {"page": f"{start}\nwindow.auth = createAuthClient(), window.ready = true"})
-        page.goto(here)
-        page.wait_for_function("window.ready")
-        page.evaluate(f"auth.login({TEST})")
-        page.reload()
-        page.wait_for_function("window.ready")
-        assert page.evaluate("auth.session().then((session) => session.claims.sub)") == "test"
-        ask = f"auth.fetch('{there}/auth/sessions').then((answer) => answer.status)"
-        assert page.evaluate(ask) == 200
-        page.evaluate("auth.logout()")
-        assert page.evaluate("auth.session()") is None
-        assert page.evaluate(ask) == 401
+        with served(api) as there:
+            start = ELSEWHERE.replace("https://api.example.com", there)
+            assert start != ELSEWHERE
+            add_page(site, {"page": f"{start}\nwindow.auth = createAuthClient(), window.ready = true"})
+            page.goto(here)
+            page.wait_for_function("window.ready")
+            page.evaluate(f"auth.login({TEST})")
+            page.reload()
+            page.wait_for_function("window.ready")
+            assert page.evaluate("auth.session().then((session) => session.claims.sub)") == "test"
+            ask = f"auth.fetch('{there}/auth/sessions').then((answer) => answer.status)"
+            assert page.evaluate(ask) == 200
+            page.evaluate("auth.logout()")
+            assert page.evaluate("auth.session()") is None
+            assert page.evaluate(ask) == 401
