@@ -124,7 +124,7 @@ def test_the_list_names_browsers_and_this_device(page, another_browser, demo):
 
 def test_a_session_that_is_revoked_from_another_device_shows_there_at_once(page, another_browser, demo):
     other = sign_in(visit(another_browser, demo))
-    press(page, "Revoke Safari 18 on iOS")
+    page.get_by_role("button", name="Revoke Safari 18 on iOS, since").click()
     expect(other.locator("#who")).to_have_text("Not signed in", timeout=3 * SECOND)
     expect(other.locator("#ended")).to_contain_text("logged out somewhere else")
     expect(page.locator("#sessions tr")).to_have_count(1)

@@ -40,7 +40,7 @@ def bearer(token):
 class Listener:
     """Reads the events of a user, from when it is made until a session of theirs has ended, which ends the stream."""
 
-    def __init__(self, client, tokens, after=0):
+    def __init__(self, client, tokens, after=0, run=None):
         self.heard = []
         begun = threading.Event()
         lab = client.app.state.lab
@@ -51,12 +51,14 @@ class Listener:
             return look(*args)
 
         lab.events = look_and_tell
-        self._thread = threading.Thread(target=self._read, args=(client, tokens["access_token"], after))
+        self._thread = threading.Thread(
+            target=self._read, args=(client, tokens["access_token"], f"after={after}&run={run or lab.run}")
+        )
         self._thread.start()
         assert begun.wait(SECONDS)
 
-    def _read(self, client, token, after):
-        with client.stream("GET", f"/lab/events?after={after}", headers=bearer(token)) as answer:
+    def _read(self, client, token, query):
+        with client.stream("GET", f"/lab/events?{query}", headers=bearer(token)) as answer:
             assert answer.headers["content-type"].startswith("application/x-ndjson")
             self.heard.extend(json.loads(line) for line in answer.iter_lines())
 
@@ -148,6 +150,13 @@ def test_events_are_told_from_where_the_page_has_got_to(client, app):
     listener = Listener(client, tokens, after=known)
     client.post("/logout", headers=bearer(tokens["access_token"]))
     assert [event["event"] for event in listener.finish()] == ["logout"]
+
+
+def test_events_of_another_run_of_the_server_are_not_what_is_known_of_this_one(client):
+    tokens = log_in(client)
+    listener = Listener(client, tokens, after=1000, run="another")
+    client.post("/logout", headers=bearer(tokens["access_token"]))
+    assert [event["event"] for event in listener.finish()] == ["login", "logout"]
 
 
 def test_no_event_holds_a_token(client):

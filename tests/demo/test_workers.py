@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
+from pathlib import Path
 
 import pytest
 from tests.demo.server import SECONDS, Demo, running_demo
@@ -97,6 +99,17 @@ def test_ctrl_c_ends_all_workers_without_a_traceback():
     with running_demo("--workers", "2") as demo:
         assert demo.interrupt() == (0, "")
         assert not is_served(demo)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_nothing_of_the_lab_is_left_when_the_demo_has_ended(number):
+    with running_demo("--workers", "2") as demo:
+        (store,) = re.findall(r"^Sessions are kept in sqlite:///(/.*)$", demo.printed, re.MULTILINE)
+        folder = Path(store).parent
+        (lab,) = folder.glob("lab-*")
+        assert lab.stat().st_mode & 0o077 == 0
+        demo.interrupt() if number == signal.SIGINT else demo.stop(number)
+        assert list(folder.glob("lab-*")) == []
 
 
 def test_sigterm_to_the_first_process_ends_all_workers():

@@ -31,6 +31,8 @@ _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS events (id INTEGER PRIMARY KEY AUTOINCREMENT, uid TEXT, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS switch (id INTEGER PRIMARY KEY CHECK (id = 1), stopped_until REAL NOT NULL);
 INSERT OR IGNORE INTO switch VALUES (1, 0);
+CREATE TABLE IF NOT EXISTS run (id INTEGER PRIMARY KEY CHECK (id = 1), name TEXT NOT NULL DEFAULT (hex(randomblob(8))));
+INSERT OR IGNORE INTO run (id) VALUES (1);
 """
 _Arguments = ParamSpec("_Arguments")
 _Answer = TypeVar("_Answer")
@@ -43,12 +45,15 @@ class Lab:
         path: The file; by default memory of this process.
 
     Attributes:
+        run: Tells this run of the demo from others, whose events have the same numbers.
         closing: Whether the server is about to stop, so that nobody may go on listening.
     """
 
     def __init__(self, path: str = ":memory:") -> None:
         self._database = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
         self._database.executescript(_SCHEMA)
+        self.run: str
+        (self.run,) = self._database.execute("SELECT name FROM run").fetchone()
         self.closing = False
 
     def note(self, event: SecurityEvent) -> None:
@@ -72,12 +77,12 @@ class Lab:
             after: The last event that is known already.
 
         Returns:
-            The events, oldest first, each with its `id`.
+            The events, oldest first, each with its `id` and the `run`.
         """
         rows = self._database.execute(
             "SELECT id, body FROM events WHERE id > ? AND (uid = ? OR uid IS NULL) ORDER BY id", (after, uid)
         ).fetchall()
-        return [{"id": number, **json.loads(body)} for number, body in rows]
+        return [{"run": self.run, "id": number, **json.loads(body)} for number, body in rows]
 
     def stop_store(self, seconds: float) -> None:
         """Let the store answer nobody.
@@ -171,10 +176,13 @@ def lab_routes(auth: AuthX[str], lab: Lab) -> APIRouter:
     @router.get("/events", response_class=StreamingResponse)
     async def events(
         payload: TokenPayload = auth.ACCESS_REQUIRED,
-        after: Annotated[int, Query(ge=0, description="The last event that is known")] = 0,
+        run: Annotated[str, Query(description="The run of the last event that is known")] = "",
+        after: Annotated[int, Query(ge=0, description="Its number")] = 0,
     ) -> StreamingResponse:
         """Tell of security events as they happen, one JSON object a line, until the session ends."""
-        return StreamingResponse(_lines(auth, lab, payload, after), media_type="application/x-ndjson")
+        return StreamingResponse(
+            _lines(auth, lab, payload, after if run == lab.run else 0), media_type="application/x-ndjson"
+        )
 
     @router.get("/store", dependencies=[auth.ACCESS_REQUIRED])
     async def show_switch() -> Switch:

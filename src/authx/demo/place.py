@@ -4,12 +4,13 @@ import os
 import secrets
 import stat
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-__all__ = ["new_lab_file", "own_folder", "own_secret", "own_store"]
+__all__ = ["lab_file", "own_folder", "own_secret", "own_store"]
 
 _DATABASE: Final = "authx-demo.db"
 _SECRET: Final = "secret"  # noqa: S105 - the name of a file
@@ -45,21 +46,26 @@ def own_store() -> str:
     return f"sqlite:///{quote(str(own_folder() / _DATABASE))}"
 
 
-def new_lab_file(port: int) -> str:
-    """Find a place for what the workers of a demo share besides the store, and clear it.
+@contextmanager
+def lab_file(port: int) -> Iterator[str]:
+    """Make a file for what the workers of a demo share besides the store, and remove it when they have ended.
 
     Args:
         port: Where the demo listens, which no other one can at the same time.
 
-    Returns:
-        The path.
+    Yields:
+        The path of a file that is empty.
 
     Raises:
         OSError: There can be no such file.
     """
     path = own_folder() / f"lab-{port}.db"
     path.unlink(missing_ok=True)
-    return str(path)
+    path.touch(mode=0o600, exist_ok=False)
+    try:
+        yield str(path)
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def own_secret() -> str:

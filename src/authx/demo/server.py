@@ -15,7 +15,7 @@ from typing import Final, NoReturn
 import uvicorn
 from fastapi import FastAPI
 
-__all__ = ["WorkerEndedError", "serve", "serve_by_workers"]
+__all__ = ["TerminatedError", "WorkerEndedError", "serve", "serve_by_workers"]
 
 _SECONDS_TO_FINISH: Final = 3
 _SECONDS_TO_END: Final = 2 * _SECONDS_TO_FINISH
@@ -25,7 +25,7 @@ class WorkerEndedError(Exception):
     """A worker ended by itself."""
 
 
-class _TerminatedError(BaseException):
+class TerminatedError(BaseException):
     """SIGTERM came."""
 
 
@@ -73,11 +73,11 @@ def serve_by_workers(make_app: Callable[[], FastAPI], listener: socket.socket, g
 
     Raises:
         KeyboardInterrupt: It was stopped with Ctrl-C, and everything is in order.
+        TerminatedError: It was stopped with SIGTERM, and everything is in order.
         WorkerEndedError: One of them ended by itself; the others have been stopped.
     """
     crew: list[SpawnProcess] = []
     former = signal.signal(signal.SIGTERM, _terminate)
-    terminated = False
     try:
         _start(crew, make_app, listener, workers)
         print(greeting, flush=True)
@@ -85,18 +85,14 @@ def serve_by_workers(make_app: Callable[[], FastAPI], listener: socket.socket, g
         # Ctrl-C reaches the workers too; one that obeyed it may be noticed before this process has heard of it.
         if any(_exit_code(worker) for worker in crew if worker.sentinel in ended):
             raise WorkerEndedError
-    except _TerminatedError:
-        terminated = True
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         _stop(crew)
         signal.signal(signal.SIGTERM, former)
-    if terminated:
-        signal.raise_signal(signal.SIGTERM)
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - as signal handlers are called
-    raise _TerminatedError
+    raise TerminatedError
 
 
 def _start(crew: list[SpawnProcess], make_app: Callable[[], FastAPI], listener: socket.socket, workers: int) -> None:

@@ -5,6 +5,12 @@ const $ = (id) => document.getElementById(id)
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 const time = (moment) => new Date(moment).toLocaleTimeString()
 
+/** What a person can do something with, of an error. */
+const reasonOf = (error) =>
+  error instanceof TypeError ? 'The server cannot be reached.'
+  : error.status === 503 ? 'The session store does not answer at the moment.'
+  : `That did not work: ${error.message}`
+
 /** Make an element; texts become text, never markup. */
 function element(tag, attributes = {}, ...children) {
   const made = Object.assign(document.createElement(tag), attributes)
@@ -51,8 +57,13 @@ const ENDINGS = {
   refresh_expired: 'Your session is over: it was not used for too long.',
 }
 
+const sayInTheHeader = (text) => { $('said').textContent = text }
+const sayOfSessions = (text) => { $('sessions-said').textContent = text }
+
 let session = null
 let lastSid = null
+/** What the list of events told of the end of this session: it knows better than the refusal that follows. */
+let toldEnding = null
 let received = 0
 
 function show(next, why) {
@@ -60,23 +71,27 @@ function show(next, why) {
   const isOver = session && !next
   received = isNew ? 0 : received + (why === 'refresh')
   session = next
+  sayInTheHeader('')
   $('who').textContent = session ? `Signed in as ${session.claims?.sub ?? 'somebody'}` : 'Not signed in'
   $('leave').hidden = $('inside').hidden = !session
   $('sign-in').hidden = $('lab-closed').hidden = Boolean(session)
   for (const button of document.querySelectorAll('#lab button')) button.disabled = !session
   if (isOver) {
-    showEnding(why)
+    showEnding(toldEnding ?? why)
+    sayOfSessions('')
     $('login').elements.username.focus()
   }
   if (isNew) {
     $('ended').hidden = true
     $('refused').textContent = ''
+    toldEnding = null
     $('lab').hidden = $('happened').hidden = false
     for (const said of document.querySelectorAll('.said')) said.replaceChildren()
     followEvents()
   }
   if (!session) return
   lastSid = session.claims?.sid
+  nameSessions()
   $('refreshed').textContent = received
     ? `Replaced ${received === 1 ? 'once' : received + ' times'} since you came, the last time at ${time(Date.now())}.`
     : 'It is replaced before it ends.'
@@ -85,7 +100,7 @@ function show(next, why) {
       element('dt', {}, name),
       element(
         'dd', {},
-        ['iat', 'nbf', 'exp'].includes(name) ? time(value * 1000) : JSON.stringify(value),
+        element('span', {}, ['iat', 'nbf', 'exp'].includes(name) ? time(value * 1000) : JSON.stringify(value)),
         element('small', {}, MEANINGS[name] ?? ''),
       ),
     ]),
@@ -118,36 +133,33 @@ $('login').onsubmit = async (event) => {
     await auth.login(Object.fromEntries(new FormData(event.target)))
     $('main').focus()
   } catch (error) {
-    $('refused').textContent =
-      error.code === 'credentials_invalid' ? 'User name or password is wrong.'
-      : error.status === 503 ? 'The session store does not answer at the moment. Please try again.'
-      : `That did not work: ${error.message}`
+    $('refused').textContent = error.code === 'credentials_invalid' ? 'User name or password is wrong.' : reasonOf(error)
+    event.target.elements.password.focus()
   } finally {
     button.disabled = false
   }
 }
 
-/** Let a button do something once at a time, and say what went wrong. */
-function onPress(id, said, work) {
-  $(id).onclick = async (event) => {
-    event.currentTarget.disabled = true
+/** Let a button do something once at a time, and say what went wrong; it keeps the focus meanwhile. */
+function onPress(button, said, work) {
+  button.onclick = async () => {
+    if (button.ariaDisabled === 'true') return
+    button.ariaDisabled = 'true'
     try {
       await work()
     } catch (error) {
-      said(`That did not work: ${error.message}`, 'bad')
+      said(reasonOf(error), 'bad')
     } finally {
-      $(id).disabled = !session && Boolean($(id).closest('#lab'))
+      button.ariaDisabled = 'false'
     }
   }
 }
 
-const sayWho = (text) => { $('who').textContent = text }
-onPress('logout', sayWho, () => auth.logout())
-onPress('logout-all', sayWho, () => auth.logoutAll())
+onPress($('logout'), sayInTheHeader, () => auth.logout())
+onPress($('logout-all'), sayInTheHeader, () => auth.logoutAll())
 
 // Sessions
 
-const sayOfSessions = (text) => { $('sessions-said').textContent = text }
 let listing = null
 
 /** Ask for the list; those who want it at the same moment share an answer. */
@@ -155,7 +167,7 @@ function listSessions() {
   listing ??= sleep(50)
     .then(() => auth.fetch('sessions'))
     .then(async (answer) => answer.ok && showSessions(await answer.json()))
-    .catch(() => sayOfSessions('The list cannot be had at the moment.'))
+    .catch((error) => sayOfSessions(reasonOf(error)))
     .finally(() => { listing = null })
   return listing
 }
@@ -165,19 +177,23 @@ function showSessions(sessions) {
   $('sessions').replaceChildren(
     ...sessions.map((one) => {
       const browser = browserOf(one.user_agent)
+      const since = `since ${time(one.created_at)}`
       const revoke = element('button', { type: 'button', className: 'quiet' }, one.current ? 'Log out' : 'Revoke')
       revoke.dataset.session = one.session_id
-      revoke.setAttribute('aria-label', `${one.current ? 'Log out' : 'Revoke'} ${one.current ? 'this device' : browser}`)
-      revoke.onclick = async () => {
-        revoke.disabled = true
-        if (one.current) return auth.logout().catch((error) => sayOfSessions(error.message))
-        const answer = await auth.fetch(`sessions/${one.session_id}`, { method: 'DELETE' })
-        sayOfSessions(answer.ok ? `${browser} was logged out.` : (await answer.json()).message)
+      revoke.ariaLabel = one.current ? 'Log out this device' : `Revoke ${browser}, ${since}`
+      onPress(revoke, sayOfSessions, async () => {
+        if (one.current) return auth.logout()
+        await granted(auth.fetch(`sessions/${one.session_id}`, { method: 'DELETE' }))
+        sayOfSessions(`${browser}, ${since}, was logged out.`)
         await listSessions()
-      }
+      })
       return element(
         'tr', {},
-        element('td', {}, browser, ...(one.current ? [element('div', { className: 'here' }, 'This device')] : [])),
+        element(
+          'td', {}, browser,
+          element('small', {}, since),
+          ...(one.current ? [element('strong', { className: 'here' }, 'This device')] : []),
+        ),
         element('td', {}, one.ip_address ?? 'unknown'),
         element('td', {}, element('time', { dateTime: one.last_active, title: new Date(one.last_active).toLocaleString() }, ago(one.last_active))),
         element('td', {}, revoke),
@@ -188,7 +204,7 @@ function showSessions(sessions) {
   $('others').disabled = sessions.length < 2
 }
 
-onPress('others', sayOfSessions, async () => {
+onPress($('others'), sayOfSessions, async () => {
   await auth.logoutAll({ keepCurrent: true })
   sayOfSessions('All other devices were logged out.')
   await listSessions()
@@ -203,7 +219,8 @@ const WORDS = {
   session_mismatch: 'Session of somebody else', row_invalid: 'Unreadable session', login_failed: 'Wrong user name or password',
 }
 const ENDS = ['refresh_reused', 'session_revoked', 'subject_revoked', 'logout']
-let newest = 0
+/** Of the newest event that is known: the run of the server, whose numbers begin anew with it, and its number. */
+let newest = { run: '', id: 0 }
 let following = false
 
 /** Read events as they come, for as long as somebody is signed in. */
@@ -212,7 +229,7 @@ async function followEvents() {
   following = true
   while (session) {
     try {
-      const answer = await auth.fetch(`lab/events?after=${newest}`)
+      const answer = await auth.fetch(`lab/events?run=${newest.run}&after=${newest.id}`)
       if (answer.ok) {
         $('live').textContent = 'Live.'
         await readLines(answer.body, (line) => showEvent(JSON.parse(line)))
@@ -240,32 +257,38 @@ async function readLines(body, take) {
 }
 
 function showEvent(event) {
-  if (event.id <= newest) return
-  newest = event.id
+  if (event.run === newest.run && event.id <= newest.id) return
+  newest = event
   const isOurs = event.session_id && event.session_id === lastSid
-  const details = [
-    event.session_id && (isOurs ? 'this session' : `another session (…${event.session_id.slice(-8)})`),
-    event.ip_address,
-    event.user_agent && browserOf(event.user_agent),
-    event.distance && `${event.distance} behind`,
-  ]
+  const details = [event.ip_address, event.user_agent && browserOf(event.user_agent), event.distance && `${event.distance} behind`]
+  const whose = element('span')
+  whose.dataset.of = event.session_id ?? ''
   $('events').prepend(
     element(
       'li', {},
       element('strong', { className: event.event === 'refresh_reused' ? 'bad' : '' }, WORDS[event.event] ?? event.event),
       element('code', {}, event.event),
-      element('small', {}, element('time', { dateTime: event.at }, time(event.at)), ...details.filter(Boolean).map((one) => ` · ${one}`)),
+      element('small', {}, element('time', { dateTime: event.at }, time(event.at)), whose, ...details.filter(Boolean).map((one) => ` · ${one}`)),
     ),
   )
+  nameSessions()
   while ($('events').children.length > 100) $('events').lastElementChild.remove()
-  if (!session) {
-    // The client has heard that the session is over, and here is why.
-    if (isOurs && event.event === 'refresh_reused') showEnding(event.event)
-    return
+  if (isOurs && event.event === 'refresh_reused') {
+    toldEnding = event.event
+    if (!session) showEnding(toldEnding)
   }
+  if (!session) return
   // What ended this very session shows here at once, and not only at the next request.
-  if (ENDS.includes(event.event) && (isOurs || !event.session_id)) auth.fetch('protected')
+  if (ENDS.includes(event.event) && (isOurs || !event.session_id)) auth.fetch('protected').catch(() => {})
   else if (event.event !== 'refresh' && event.event !== 'replay') listSessions()
+}
+
+/** Say of each event which session it is about; which one is this one changes. */
+function nameSessions() {
+  for (const whose of document.querySelectorAll('[data-of]')) {
+    const sid = whose.dataset.of
+    whose.textContent = !sid ? '' : sid === lastSid ? ' · this session' : ` · another session (…${sid.slice(-8)})`
+  }
 }
 
 // Lab
@@ -296,12 +319,12 @@ function read(token) {
 
 async function granted(answer) {
   const response = await answer
-  const body = await response.json()
-  if (!response.ok) throw new Error(`${response.status} ${body.code}: ${body.message}`)
+  const body = response.status === 204 ? null : await response.json()
+  if (!response.ok) throw Object.assign(new Error(body.message), { status: response.status })
   return body
 }
 
-onPress('ten', say('ten-said'), () =>
+onPress($('ten'), say('ten-said'), () =>
   alone(async () => {
     const said = clean('ten-said')
     const { refresh_token: token } = await granted(refreshByHand())
@@ -312,10 +335,10 @@ onPress('ten', say('ten-said'), () =>
     const tokens = new Set(answers.map((body) => body.refresh_token))
     said(`${answers.length} of 10 were answered with 200.`, 'good')
     said(`They brought ${tokens.size === 1 ? 'one and the same refresh token' : tokens.size + ' refresh tokens'}, of generation ${read(answers[0].refresh_token).gen}.`, tokens.size === 1 ? 'good' : 'bad')
-    said('Everybody goes on with it. The list of events shows one refresh and nine replays.')
+    said('Everybody goes on with it. The list of events shows one of the ten as a refresh, and nine as replays.')
   }))
 
-onPress('lose', say('lose-said'), () =>
+onPress($('lose'), say('lose-said'), () =>
   alone(async () => {
     const said = clean('lose-said')
     const before = read((await granted(refreshByHand())).refresh_token)
@@ -326,7 +349,7 @@ onPress('lose', say('lose-said'), () =>
     said(`Asked again with the old token: 200, and the successor of generation ${after.gen} that had been lost.`, 'good')
   }))
 
-onPress('steal', say('steal-said'), async () => {
+onPress($('steal'), say('steal-said'), async () => {
   const said = clean('steal-said')
   await alone(async () => {
     const loot = (await granted(refreshByHand())).refresh_token
@@ -342,7 +365,7 @@ onPress('steal', say('steal-said'), async () => {
 })
 
 let stopped = false
-onPress('stop', say('stop-said'), async () => {
+onPress($('stop'), say('stop-said'), async () => {
   const said = clean('stop-said')
   await granted(auth.fetch('lab/store', { method: 'POST', body: JSON.stringify({ seconds: 15 }), headers: { 'Content-Type': 'application/json' } }))
   stopped = true
@@ -362,7 +385,7 @@ onPress('stop', say('stop-said'), async () => {
     $('start').hidden = true
   }
 })
-onPress('start', say('stop-said'), async () => {
+onPress($('start'), say('stop-said'), async () => {
   await granted(auth.fetch('lab/store', { method: 'POST', body: JSON.stringify({ seconds: 0 }), headers: { 'Content-Type': 'application/json' } }))
 })
 
@@ -374,8 +397,8 @@ for (let found; found === undefined; ) {
   try {
     found = await auth.session()
     if (!found) show(null, 'none')
-  } catch {
-    sayWho('The server does not answer; trying again …')
+  } catch (error) {
+    $('who').textContent = `${reasonOf(error)} Trying again …`
     await sleep(2000)
   }
 }
