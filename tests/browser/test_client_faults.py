@@ -109,6 +109,30 @@ def test_after_an_answer_was_lost_the_page_tries_again_by_itself(tab, wire):
     assert is_never_logged_out(tab)
 
 
+def test_who_could_not_be_asked_about_when_the_page_came_is_asked_about_again(tab, wire):
+    before = wire.seen[REFRESH]
+    wire.lose_all.add(REFRESH)
+    tab.evaluate("auth.destroy()")
+    tab.reload()
+    tab.wait_for_function("window.auth")
+    assert tab.evaluate("auth.session().catch((error) => error.name)") == "TypeError"
+    assert wire.seen[REFRESH] > before
+    assert tab.evaluate("changes.length") == 0
+    wire.lose_all.clear()
+    # Nothing more is asked of the page.
+    tab.wait_for_function("changes.length")
+    assert last_change(tab) == "refresh"
+
+
+def test_a_page_that_asks_nothing_sends_nothing(tab, wire):
+    tab.reload()
+    tab.wait_for_function("window.auth")
+    before = wire.seen[REFRESH]
+    tab.evaluate("show(); show('online'); show('focus')")
+    assert tab.evaluate("fetch('/public').then((answer) => answer.status)") == 200
+    assert wire.seen[REFRESH] == before
+
+
 def test_a_server_that_is_killed_before_a_refresh_logs_nobody_out_and_is_found_when_it_is_back(tab, wire, running):
     _, kill, begin_again = running
     session, before = session_id(tab), wire.seen[REFRESH]

@@ -180,7 +180,7 @@ export const createAuthClient = (options) => {
   let held
   /** When that began, for all tabs. */
   let latest = 0
-  let dueAt = 0
+  let dueAt = Infinity
   let failures = 0
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer
@@ -296,7 +296,14 @@ export const createAuthClient = (options) => {
     const { signal } = news
     return (refreshing ??= alone(async () => (signal.aborted ? null : exchange()), signal)
       .catch((error) => (signal.aborted ? null : { error, after: 1000 }))
-      .finally(() => (refreshing = null)))
+      .then((failure) => {
+        refreshing = null
+        if (failure && held !== null) {
+          dueAt = 0
+          arm(Math.max(failure.after, Math.min(1000 * 2 ** failures++, 30_000)) * (1 + Math.random() / 2))
+        }
+        return failure
+      }))
   }
 
   /** @returns {Promise<Failure | null>} */
@@ -310,13 +317,14 @@ export const createAuthClient = (options) => {
     }
     const { action, code } = await refusal(response)
     if (action === 'login' && response.status < 500) end(code)
-    return { response, action, after: retryAfter(response) }
+    // What is wrong with the request itself will not be right by itself.
+    return { response, action, after: action === 'retry' || response.status > 499 ? retryAfter(response) : Infinity }
   }
 
   /** @param {number} ms */
   const arm = (ms) => {
     clearTimeout(timer)
-    if (!gone.signal.aborted) timer = setTimeout(wake, Math.min(ms, 2 ** 31 - 1))
+    if (!gone.signal.aborted) timer = setTimeout(wake, Math.min(ms, 1e9))
   }
 
   /**
@@ -324,14 +332,11 @@ export const createAuthClient = (options) => {
    *
    * @param {any} [event]
    */
-  const wake = async (event) => {
+  const wake = (event) => {
     // A page that was kept while another one was shown has heard of no logout.
-    if (event?.persisted) dueAt = 0
-    if (!held || page?.hidden) return
-    const early = dueAt - Date.now()
-    if (early > 0) return arm(early)
-    const failure = await refresh()
-    if (failure && held) arm(Math.max(failure.after, Math.min(1000 * 2 ** failures++, 30_000)) * (1 + Math.random() / 2))
+    if (event?.persisted && held) dueAt = 0
+    if (held === null || page?.hidden) return
+    dueAt > Date.now() ? arm(dueAt - Date.now()) : refresh()
   }
   for (const event of ['visibilitychange', 'focus', 'online', 'pageshow']) addEventListener(event, wake, gone)
 
@@ -385,8 +390,8 @@ export const createAuthClient = (options) => {
   const authFetch = async (input, init = {}) => {
     // Read once: what is checked is what is sent. A request whose body was used before fails here, as with fetch.
     const given = new Request(input, init)
-    const isForeign = !trusted.includes(new URL(given.url).origin)
-    if (isForeign || given.credentials === 'omit' || given.headers.has(header)) return transport(given)
+    const isOurs = trusted.includes(new URL(given.url).origin) && given.credentials !== 'omit'
+    if (!isOurs || given.headers.has(header)) return transport(given)
     const request = input instanceof Request ? given : new Request(given, { credentials: 'include', ...init, body: null })
     const { signal } = request
     const isUnsafe = csrfMethods.includes(request.method.toUpperCase())
