@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["sessions"]
 
 _MOST: Final = 100  # what a store lists at once
-_WIDE: Final = 110  # columns from which on a row fits on a line
+# Columns of a terminal from which on there is room for a whole row, and for what is most of interest in it.
+_WIDE: Final = 110
+_NARROW: Final = 78
+_OF_INTEREST: Final = ("session", "last active", "address", "browser")
 _REFUSED: Final = 1
 
 User = Annotated[str, typer.Option("--user", metavar="UID", help="Whose: the uid that the application uses.")]
@@ -182,7 +185,7 @@ def _as_json(info: "SessionInfo") -> dict[str, object]:
 
 
 def _show(found: "list[SessionInfo]") -> None:
-    """Show a table; on a narrow terminal a paragraph for each session, so that ids stay whole, to be copied."""
+    """Show a table that fits; on a very narrow terminal a paragraph for each session. Ids stay whole, to be copied."""
     from rich.table import Table
     from rich.text import Text
 
@@ -199,15 +202,16 @@ def _show(found: "list[SessionInfo]") -> None:
         )
         for info in found
     ]
-    if out.width < _WIDE:
+    if out.width < _NARROW:
         for row in rows:
             out.print(Text(row[0], style="bold"))
             for name, value in zip(names[1:], row[1:], strict=True):
                 out.print(Text(f"  {name:<12} {value}"))
         return
     table = Table(box=None, pad_edge=False)
-    for name in names:
+    shown = [name for name in names if out.width >= _WIDE or name in _OF_INTEREST]
+    for name in shown:
         table.add_column(name, no_wrap=name != "browser")
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*[Text(value) for name, value in zip(names, row, strict=True) if name in shown])
     out.print(table)
