@@ -68,6 +68,12 @@ def test_a_token_is_asked_for_without_echo():
     assert not [part for part in TOKEN.split(".") if part in shown.text]
 
 
+def test_a_token_that_a_terminal_has_cut_off_is_not_taken_for_a_wrong_one():
+    shown = on_terminal("inspect", answers=[("Token", "a" * 5000 + "\n")])
+    assert shown.code == 2
+    assert "authx inspect < token.txt" in shown.text
+
+
 @pytest.mark.parametrize(("answer", "code", "left"), [("y\n", 0, 0), ("n\n", 1, 2), ("\n", 1, 2), ("\x04", 1, 2)])
 def test_ending_all_sessions_is_asked_about(place, answer, code, left):
     shown = on_terminal(

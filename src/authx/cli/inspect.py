@@ -20,6 +20,7 @@ __all__ = ["inspect"]
 
 _REFUSED: Final = 1
 _MUCH: Final = 1_000_000  # characters of standard input that are looked at
+_TERMINAL_LINE: Final = 4095  # bytes that a terminal gives at once
 
 
 def inspect(
@@ -79,9 +80,12 @@ def _given(token: str | None) -> str:
         return str(token)
     if sys.stdin.isatty():
         try:
-            return getpass.getpass("Token (it is not shown): ", sys.stderr)
+            text = getpass.getpass("Token (it is not shown): ", sys.stderr)
         except EOFError:
             return ""
+        if len(text) >= _TERMINAL_LINE:
+            raise Failure("terminals cut longer lines off: let it read a file, authx inspect < token.txt")
+        return text
     # Bytes that are not UTF-8 are found to be no token's.
     return sys.stdin.buffer.read(_MUCH).decode("utf-8", "replace")
 

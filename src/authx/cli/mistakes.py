@@ -33,10 +33,11 @@ def mistakes_in(error: Exception) -> list[str]:
     from pydantic_settings import SettingsError
 
     if isinstance(error, ValidationError):
-        return [
-            masked(f"{'.'.join(map(str, one['loc']))}: {one['msg']}")
-            for one in error.errors(include_input=False, include_url=False)
-        ]
+        # A setting that may be of several types is wrong for each of them.
+        reasons: dict[str, list[str]] = {}
+        for one in error.errors(include_input=False, include_url=False):
+            reasons.setdefault(str(one["loc"][0]) if one["loc"] else "the settings", []).append(one["msg"])
+        return [masked(f"{field}: {'; or: '.join(dict.fromkeys(found))}") for field, found in reasons.items()]
     field = re.search(r'field "(\w+)"', str(error)) if isinstance(error, SettingsError) else None
     if field is not None:
         return [f"{field[1]} cannot be read: in the environment, lists are JSON, such as {field[1]}='[\"headers\"]'"]
