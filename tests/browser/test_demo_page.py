@@ -188,6 +188,43 @@ def test_a_store_that_stops_logs_nobody_out(page):
     expect(page.locator("#who")).to_have_text("Signed in as test")
 
 
+def test_a_server_that_is_started_again_finds_the_page_where_it_was(browser_of_a_person, another_browser, tmp_path):
+    settings = {"JWT_STORE_URL": f"sqlite:///{tmp_path}/auth.db", "JWT_SECRET_KEY": "a secret that outlives a server"}
+    with running_demo(**settings) as demo:
+        page = sign_in(visit(browser_of_a_person, demo))
+        press(page, "Refresh from ten tabs at once")
+        expect(page.locator("#events li", has_text="replay")).to_have_count(9)
+        demo.interrupt()
+    expect(page.locator("#said")).to_contain_text("The server cannot be reached.")
+    with running_demo("--port", str(demo.port), **settings) as demo:
+        expect(page.locator("#live")).to_have_text("Live.")
+        expect(page.locator("#said")).to_be_empty()
+        sign_in(visit(another_browser, demo))
+        # The events of this run have numbers that those of the former one had.
+        expect(page.locator("#events li").first).to_contain_text("another session")
+        expect(page.locator("#who")).to_have_text("Signed in as test")
+
+
+def test_what_cannot_be_done_now_is_said_and_can_be_done_later(page):
+    press(page, "Stop the store")
+    expect(page.locator("#stop-said")).to_contain_text("A protected route: 200")
+    press(page, "Log out")
+    expect(page.locator("#said")).to_have_text("The session store does not answer at the moment.")
+    expect(page.locator("#who")).to_have_text("Signed in as test")
+    press(page, "Start it again")
+    expect(page.locator("#stop-said")).to_contain_text("The store is back")
+    press(page, "Log out")
+    expect(page.locator("#who")).to_have_text("Not signed in")
+    expect(page.locator("#said")).to_be_empty()
+
+
+def test_a_button_keeps_the_focus_while_it_works(page):
+    page.get_by_role("button", name="Lose the response").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#lose-said li")).to_have_count(3)
+    expect(page.get_by_role("button", name="Lose the response")).to_be_focused()
+
+
 # What it owes to everybody
 
 

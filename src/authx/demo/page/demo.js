@@ -161,18 +161,25 @@ onPress($('logout-all'), sayInTheHeader, () => auth.logoutAll())
 // Sessions
 
 let listing = null
+let isListStale = false
 
 /** Ask for the list; those who want it at the same moment share an answer. */
 function listSessions() {
   listing ??= sleep(50)
     .then(() => auth.fetch('sessions'))
-    .then(async (answer) => answer.ok && showSessions(await answer.json()))
-    .catch((error) => sayOfSessions(reasonOf(error)))
+    .then(async (answer) => showSessions(await granted(answer)))
+    .catch((error) => {
+      if (!session) return
+      isListStale = true
+      sayOfSessions(reasonOf(error))
+    })
     .finally(() => { listing = null })
   return listing
 }
 
 function showSessions(sessions) {
+  if (isListStale) sayOfSessions('')
+  isListStale = false
   const focused = document.activeElement?.dataset?.session
   $('sessions').replaceChildren(
     ...sessions.map((one) => {
@@ -231,11 +238,13 @@ async function followEvents() {
     try {
       const answer = await auth.fetch(`lab/events?run=${newest.run}&after=${newest.id}`)
       if (answer.ok) {
+        sayInTheHeader('')
         $('live').textContent = 'Live.'
         await readLines(answer.body, (line) => showEvent(JSON.parse(line)))
       }
-    } catch {
+    } catch (error) {
       // The connection broke; the next one begins after the last event that arrived.
+      if (session) sayInTheHeader(`${reasonOf(error)} You stay signed in.`)
     }
     $('live').textContent = 'Connecting …'
     await sleep(1000)
