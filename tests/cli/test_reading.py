@@ -56,6 +56,8 @@ def test_what_stands_around_a_token_does_not_matter(text):
         ("x" * 9000, "it has 9,000 characters"),
         ("\ufffd\ufffd", "has 1"),
     ],
+    # Its signature is another one each time.
+    ids=lambda one: None if len(one) < 40 or " " in one else f"{len(one)} characters",
 )
 def test_a_text_that_is_no_token_is_told_why(text, reason):
     with pytest.raises(UnreadableTokenError) as refused:

@@ -244,7 +244,7 @@ def test_sparing_revives_nothing(authx, sqlite):
     assert listed(authx, sqlite) == []
 
 
-@pytest.mark.parametrize("spared", ["x", session_id("ben", NOW, bytes(8))])
+@pytest.mark.parametrize("spared", ["x", session_id("ben", NOW, bytes(8))], ids=["no id", "of somebody else"])
 def test_only_a_session_of_the_user_can_be_spared(authx, sqlite, spared):
     sqlite.add(row())
     done = authx("sessions", "revoke-all", "--user", "anna", "--yes", "--except", spared, *sqlite.options)

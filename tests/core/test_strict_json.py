@@ -253,7 +253,9 @@ def test_a_tuple_is_written_as_an_array(value):
     assert load_object(dump_object(value)) == json.loads(json.dumps(value))
 
 
-@pytest.mark.parametrize("value", [{"a": object()}, {"a": {1, 2}}, {"a": b"x"}, {"a": 1j}], ids=str)
+@pytest.mark.parametrize(
+    "value", [{"a": object()}, {"a": {1, 2}}, {"a": b"x"}, {"a": 1j}], ids=["object", "set", "bytes", "complex"]
+)
 def test_a_value_that_json_does_not_have_is_refused_at_writing(value):
     with pytest.raises(TypeError):
         dump_object(value)

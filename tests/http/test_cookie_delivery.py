@@ -157,7 +157,11 @@ def test_an_error_never_carries_the_cookies_of_a_first_login(auth, what, end, mi
 
 
 @pytest.mark.parametrize("handled", ["twice", "late"])
-@pytest.mark.parametrize(("what", "end"), [("login", own), ("logout", refused), ("login", refused)], ids=str)
+@pytest.mark.parametrize(
+    ("what", "end"),
+    [("login", own), ("logout", refused), ("login", refused)],
+    ids=lambda one: getattr(one, "__name__", one),
+)
 def test_it_does_not_matter_when_or_how_often_errors_were_handed_over(auth, what, end, handled):
     answer = ask(make_app(auth, handled=handled), auth, what, end)
     assert sorted(answer.cookie_names) == sorted([] if (what, end) == ("login", refused) else EXPECTED[what])

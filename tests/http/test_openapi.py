@@ -169,7 +169,7 @@ class TestStatuses:
             ({"JWT_ERROR_STATUS": "authx"}, "GET", {"400", "401", "422"}),
             ({"JWT_ERROR_STATUS": "authx", "JWT_TOKEN_LOCATION": ["cookies"]}, "POST", {"400", "401", "422"}),
         ],
-        ids=str,
+        ids=lambda one: str(sorted(one) if isinstance(one, set) else one),
     )
     def test_a_protected_route_shows_what_it_answers(self, fields, method, expected):
         app = one_route(make_auth(**fields), method=method)

@@ -4,8 +4,6 @@ import pytest
 from tests.races.machines import Machine, running
 from tests.races.places import KINDS, Place, a_place
 
-_printed = pytest.StashKey[list[str]]()
-
 
 @pytest.fixture(scope="session", params=KINDS)
 def place(request: pytest.FixtureRequest) -> Iterator[Place]:
@@ -21,14 +19,19 @@ def machines(place: Place) -> Iterator[list[Machine]]:
 
 
 @pytest.fixture
-def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
+def tell(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
     """Prints a line below the results: for people, not for the test."""
-    return request.config.stash.setdefault(_printed, []).append
+    return lambda line: record_property("measured", line)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    lines = config.stash.get(_printed, [])
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    lines = [
+        value
+        for report in terminalreporter.getreports("passed")
+        for name, value in report.user_properties
+        if name == "measured"
+    ]
     if lines:
         terminalreporter.section("measured")
     for line in lines:
-        terminalreporter.write_line(line)
+        terminalreporter.write_line(str(line))

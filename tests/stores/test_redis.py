@@ -545,6 +545,7 @@ async def test_what_is_revoked_again_is_listed_once_and_last(store: RedisStore) 
 @pytest.mark.parametrize(
     ("first", "second", "kept"),
     [(NOW + 2, NOW + 1, NOW + 2), (NOW + 1, NOW + 2, NOW + 2), (None, NOW + 2, None), (NOW + 2, None, None)],
+    ids=["earlier", "later", "from endless", "to endless"],
 )
 async def test_a_repetition_never_matters_for_a_shorter_time(
     store: RedisStore, first: int | None, second: int | None, kept: int | None

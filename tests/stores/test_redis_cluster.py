@@ -462,6 +462,31 @@ async def test_the_applications_own_client_is_used_and_never_closed(
         assert await client.ping()
 
 
+@pytest.mark.parametrize(("times", "is_served"), [(1, True), (2, False)])
+async def test_a_connection_that_the_driver_has_closed_under_itself_is_one_that_was_lost(
+    nodes: list[Node], times: int, is_served: bool
+) -> None:
+    class Closing(redis.asyncio.RedisCluster):
+        left = 0
+
+        async def execute_command(self, *args: object, **kwargs: object) -> object:
+            if self.left:
+                self.left -= 1
+                raise AttributeError("'NoneType' object has no attribute 'writelines'")
+            return await super().execute_command(*args, **kwargs)
+
+    async with Closing(host=nodes[0].host, port=nodes[0].port) as client:
+        store = RedisStore(client=client)
+        await store.open()
+        client.left = times
+        if is_served:
+            assert await store.get(a_session("anna").sid) == (None, None)
+        else:
+            with pytest.raises(StoreUnavailableError):
+                await store.get(a_session("anna").sid)
+        await store.close()
+
+
 def test_a_store_works_on_one_event_loop_after_another(nodes: list[Node]) -> None:
     store = RedisStore(cluster_url(nodes[0]))
     row = a_session("looper")

@@ -395,7 +395,11 @@ class _Cluster(Wire):
         # The client follows slots that move, and looks for another server when one is gone. It has to see that
         # for itself, so no deadline stands over it but its own.
         async with self._turns:
-            found = cast("Reply", await self._client.execute_command(*command, **{NEVER_DECODE: True}))
+            try:
+                found = cast("Reply", await self._client.execute_command(*command, **{NEVER_DECODE: True}))
+            except AttributeError:
+                # redis-py looks for the socket of a connection that another of its calls has just closed.
+                raise errors.ConnectionError("the connection was closed") from None
         self._steady = self._ours
         return found
 
