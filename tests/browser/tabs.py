@@ -32,7 +32,8 @@ ANNA = "auth.login({ username: 'anna', password: 'anna' })"
 # Whatever happened before, Anna is logged in.
 BEGIN = """async () => {
   window.shift = 0
-  if ((await auth.fetch('/me')).status !== 200) await auth.login({ username: 'anna', password: 'anna' })
+  const answer = await auth.fetch('/me')
+  if ((await answer.json()).sub !== 'anna') await auth.login({ username: 'anna', password: 'anna' })
   changes.length = 0
 }"""
 
