@@ -22,16 +22,3 @@ def machines(place: Place) -> Iterator[list[Machine]]:
 def tell(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
     """Prints a line below the results: for people, not for the test."""
     return lambda line: record_property("measured", line)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    lines = [
-        value
-        for report in terminalreporter.getreports("passed")
-        for name, value in report.user_properties
-        if name == "measured"
-    ]
-    if lines:
-        terminalreporter.section("measured")
-    for line in lines:
-        terminalreporter.write_line(str(line))
