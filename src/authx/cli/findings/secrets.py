@@ -146,7 +146,7 @@ def is_monotonous(secret: str) -> bool:
     if period <= len(secret) // 2 or _repeats(secret):
         return True
     steps = [ord(after) - ord(before) for before, after in pairwise(secret)]
-    return sum(step in (-1, 0, 1) for step in steps) > len(steps) * 2 // 3
+    return sum(step in (-1, 0, 1) for step in steps) > len(steps) * 3 // 4
 
 
 def _repeats(secret: str) -> bool:
