@@ -141,9 +141,7 @@ def is_monotonous(secret: str) -> bool:
     """
     if len(set(secret)) < _FEW_CHARACTERS:
         return True
-    # A text is a shorter one repeated where it is found within its own double, shifted.
-    period = (secret + secret).find(secret, 1)
-    if period <= len(secret) // 2 or _repeats(secret):
+    if _repeats(secret):
         return True
     steps = [ord(after) - ord(before) for before, after in pairwise(secret)]
     return sum(step in (-1, 0, 1) for step in steps) > len(steps) * 3 // 4
