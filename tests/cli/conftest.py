@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.stores.postgres_server import a_postgres
+from tests.stores.postgres_server import a_postgres_url
 
 from authx.cli.app import run
 
@@ -56,9 +56,5 @@ def authx(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
-    given = os.environ.get("AUTHX_TEST_POSTGRES_URL")
-    if given:
-        yield given
-        return
-    with a_postgres() as server:
-        yield server.url
+    with a_postgres_url() as url:
+        yield url

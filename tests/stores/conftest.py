@@ -8,13 +8,12 @@ the same for Valkey; `.model` has `check_model`, the stateful test for any store
 """
 
 import asyncio
-import os
 import secrets
 from collections.abc import Iterator
 
 import pytest
 
-from .postgres_server import a_postgres, drop_tables
+from .postgres_server import a_postgres_url, drop_tables
 
 # Before anything imports it, so that a history that fails shows the values it compared.
 pytest.register_assert_rewrite(f"{__package__}.model")
@@ -27,12 +26,8 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
-    given = os.environ.get("AUTHX_TEST_POSTGRES_URL")
-    if given:
-        yield given
-        return
-    with a_postgres() as server:
-        yield server.url
+    with a_postgres_url() as url:
+        yield url
 
 
 @pytest.fixture

@@ -86,3 +86,14 @@ async def drop_tables(url: str, prefix: str) -> None:
         await connection.execute(f"DROP TABLE IF EXISTS {names}")
     finally:
         await connection.close()
+
+
+@contextmanager
+def a_postgres_url() -> Iterator[str]:
+    """Name the server that `AUTHX_TEST_POSTGRES_URL` names, else run one."""
+    given = os.environ.get("AUTHX_TEST_POSTGRES_URL")
+    if given:
+        yield given
+        return
+    with a_postgres() as server:
+        yield server.url
