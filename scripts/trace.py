@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any, NamedTuple
@@ -41,7 +42,7 @@ class Case(NamedTuple):
     def row(self) -> str:
         """Write the case as a row of the table."""
         files = [call.file for call in self.calls]
-        hops = sum(one != other for one, other in zip(files, files[1:], strict=False))
+        hops = sum(one != other for one, other in pairwise(files))
         return f"{self.name:44}{len(files):>8}{len(set(self.calls)):>11}{len(set(files)):>8}{hops:>7}"
 
 
@@ -90,7 +91,7 @@ def application(store: str) -> tuple[FastAPI, AuthX[Any]]:
     return app, auth
 
 
-async def cases(app: FastAPI, auth: AuthX[Any]) -> list[Case]:
+async def cases(app: FastAPI) -> list[Case]:
     """Trace one request of each kind."""
     found: list[Case] = []
     transport = httpx2.ASGITransport(app=app)
@@ -99,7 +100,7 @@ async def cases(app: FastAPI, auth: AuthX[Any]) -> list[Case]:
         async def trace(name: str, send: Callable[[], Any]) -> None:
             with traced() as calls:
                 answer = await send()
-            if answer.status_code != 200:  # noqa: PLR2004
+            if answer.status_code != 200:
                 raise SystemExit(f"{name}: {answer.status_code} {answer.text}")
             found.append(Case(name, calls))
 
@@ -125,15 +126,15 @@ async def main(shown: str | None) -> None:
         app, auth = application(f"sqlite:///{folder}/auth.db")
         await auth.open()
         try:
-            found = await cases(app, auth)
+            found = await cases(app)
         finally:
             await auth.close()
-    print(f"{'':44}{'calls':>8}{'functions':>11}{'files':>8}{'hops':>7}")  # noqa: T201
+    print(f"{'':44}{'calls':>8}{'functions':>11}{'files':>8}{'hops':>7}")
     for case in found:
-        print(case.row())  # noqa: T201
+        print(case.row())
         if shown is not None and shown in case.name:
             for call in case.calls:
-                print(f"    {call.file:36}{call.function}")  # noqa: T201
+                print(f"    {call.file:36}{call.function}")
 
 
 if __name__ == "__main__":
