@@ -1,5 +1,7 @@
 """A small application to knock at: two protected routes, and nothing else."""
 
+import time
+from datetime import timedelta
 from typing import Any
 
 from fastapi import FastAPI
@@ -13,6 +15,13 @@ COOKIES: dict[str, Any] = {"JWT_TOKEN_LOCATION": ["cookies"], "JWT_COOKIE_SECURE
 
 def make_auth(**fields: Any) -> AuthX[Any]:
     return AuthX(config=AuthXConfig(**{"JWT_SECRET_KEY": SECRET} | fields))
+
+
+def make_expired(auth: AuthX[Any], uid: str = "alice", *, seconds: float = 5) -> str:
+    """An access token of an instance that ended so many seconds ago."""
+    back_then = time.time() - 60 - seconds
+    former = AuthX(config=auth.config, login_type=auth.login_type, clock=lambda: back_then)
+    return former.create_access_token(uid, expiry=timedelta(seconds=60))
 
 
 def make_door(auth: AuthX[Any], *, handle_errors: bool = True) -> TestClient:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from fastapi import Request, Response
 from tests.compat.tokens import OTHER_SECRET, bearer, claims_of, forge, forge_access, header_of
-from tests.doors import SECRET, make_auth, make_door, with_cookie
+from tests.doors import SECRET, make_auth, make_door, make_expired, with_cookie
 
 from authx import AuthX, AuthXConfig
 from authx.core import codec
@@ -416,7 +416,6 @@ COOKIES = {"JWT_TOKEN_LOCATION": ["cookies"]}
 ALL_PLACES = ["headers", "cookies", "json", "query"]
 ES256 = {"JWT_ALGORITHM": "ES256"}
 FORM = COOKIES | {"JWT_CSRF_CHECK_FORM": True}
-LONG_AGO = timedelta(seconds=-5)
 
 EFFECTS: dict[str, Effect] = {
     "JWT_ALGORITHM": Effect(
@@ -453,9 +452,7 @@ EFFECTS: dict[str, Effect] = {
     ),
     "JWT_DECODE_ISSUER": Effect(status_of(token_of(iss="us")), [(None, 200), ("us", 200), ("they", 401)]),
     "JWT_DECODE_LEEWAY": Effect(
-        lambda auth: (
-            make_door(auth).get("/p", headers=bearer(auth.create_access_token("alice", expiry=LONG_AGO))).status_code
-        ),
+        lambda auth: make_door(auth).get("/p", headers=bearer(make_expired(auth))).status_code,
         [(0, 401), (None, 401), (60, 200)],
     ),
     "JWT_ENCODE_AUDIENCE": Effect(claim("aud"), [(None, None), ("us", "us"), (["us", "you"], ["us", "you"])]),

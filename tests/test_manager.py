@@ -10,6 +10,7 @@ import pytest
 from fastapi import Depends, FastAPI, Request, WebSocket
 from fastapi.testclient import TestClient
 from starlette.testclient import WebSocketDenialResponse
+from tests.doors import make_expired
 
 from authx.config import AuthXConfig
 from authx.exceptions import (
@@ -206,16 +207,15 @@ def test_a_mistyped_argument_is_an_error(manager):
 
 def tokens(kind):
     """Tokens by what they are, made by instances of their own with the same secrets."""
-    expired = timedelta(seconds=-30)
     admin, user = make("admin", ADMIN_SECRET), make("user", USER_SECRET)
     return {
         "admin": admin.create_access_token("a"),
         "admin fresh": admin.create_access_token("a", fresh=True),
         "admin refresh": admin.create_refresh_token("a"),
-        "admin expired": admin.create_access_token("a", expiry=expired),
+        "admin expired": make_expired(admin, "a", seconds=30),
         "user": user.create_access_token("u"),
         "user refresh": user.create_refresh_token("u"),
-        "user expired": user.create_access_token("u", expiry=expired),
+        "user expired": make_expired(user, "u", seconds=30),
         "sharing": make("sharing", ADMIN_SECRET).create_access_token("s"),
         "unregistered, same secret": make("other", ADMIN_SECRET).create_access_token("s"),
         "no login type": AuthX(AuthXConfig(JWT_SECRET_KEY=ADMIN_SECRET)).create_access_token("n"),
@@ -309,7 +309,7 @@ def test_a_token_that_another_instance_would_accept_as_ours_is_refused_for_our_r
 
 def test_an_expired_token_is_expired_also_where_another_login_type_would_still_take_it(admin):
     manager = manage(admin, make("sharing", ADMIN_SECRET, JWT_DECODE_LEEWAY=3600))
-    expired = manager.create_access_token("sharing", "s", expiry=timedelta(seconds=-30))
+    expired = make_expired(manager.get("sharing"), "s", seconds=30)
     response = knock(manager.access_token_required("admin"), expired)
     assert response.json()["error_type"] == "TokenExpiredError"
 

@@ -17,7 +17,16 @@ from authx.exceptions import BadConfigurationError, JWTDecodeError
 from authx.token import to_seconds
 from authx.types import StringOrSequence, TokenType
 
-__all__ = ["Issued", "Issuer", "LoginDetails", "SessionIds", "TokenRequest", "require_subject", "scope_list"]
+__all__ = [
+    "Issued",
+    "Issuer",
+    "LoginDetails",
+    "SessionIds",
+    "TokenRequest",
+    "end_of",
+    "require_subject",
+    "scope_list",
+]
 
 RESERVED: Final = frozenset({"sub", "fresh", "exp", "type", "iss", "aud", "csrf", "scopes", "nbf", "sid", "gen", "cnf"})
 # The earliest moment that a bare number can mean: 2001-09-09. Anything smaller was meant as a duration.
@@ -239,15 +248,15 @@ class Issuer:
     def _expires(self, kind: TokenType, expiry: datetime | timedelta | float | None, now: float) -> int | None:
         if expiry is None:
             expiry = self.lifetimes[kind]
-            if expiry is None:
-                return None
-        elif not isinstance(expiry, datetime | timedelta) and expiry < _EARLIEST:
-            raise ValueError(
-                f"expiry={expiry!r} is a moment in 1970-2001, not a duration; pass timedelta(seconds={expiry!r})"
-            )
-        moment = to_seconds(expiry, now)
-        if not 0 <= moment <= _LATEST:
-            raise ValueError("expiry= is no moment between 1970 and 9999, so no verifier could read it")
+            return None if expiry is None else end_of(int(now), expiry)
+        if isinstance(expiry, timedelta):
+            if expiry <= timedelta(0):
+                raise ValueError(f"expiry={expiry!r} has passed already; a token needs a lifetime of more than 0")
+            moment: float = end_of(int(now), expiry)
+        else:
+            moment = _moment(expiry, now)
+        if not moment <= _LATEST:
+            raise ValueError("expiry= is beyond the year 9999, so no verifier could read it")
         return ceil(moment)
 
     def _complete(self, claims: JSONObject, request: TokenRequest) -> Issued:
@@ -319,6 +328,35 @@ class Issuer:
             names = ", ".join(sorted(taken))
             raise TypeError(f"data= must not set {names}: reserved; there is an argument or a setting for each of them")
         claims.update(data)
+
+
+def end_of(issued: int, lifetime: timedelta) -> int:
+    """Compute `exp` of a token from its `iat`, both in seconds since 1970.
+
+    Args:
+        issued: The token's `iat`.
+        lifetime: How long it lives; rounded up to whole seconds, at least one.
+
+    Returns:
+        Its `exp`.
+    """
+    return issued + max(1, ceil(lifetime.total_seconds()))
+
+
+def _moment(expiry: datetime | float, now: float) -> float:
+    """Read an expiry that is a point in time."""
+    if not isinstance(expiry, datetime | int | float) or isinstance(expiry, bool):
+        raise TypeError(
+            f"expiry= is a {type(expiry).__name__}; pass a timedelta, a datetime or seconds since 1970 as a number"
+        )
+    if not isinstance(expiry, datetime) and expiry < _EARLIEST:
+        raise ValueError(
+            f"expiry={expiry!r} is a moment in 1970-2001, not a duration; pass timedelta(seconds={expiry!r})"
+        )
+    moment = to_seconds(expiry, now)
+    if not moment > now:
+        raise ValueError(f"expiry={expiry!r} has passed already; pass a timedelta or a time in the future")
+    return moment
 
 
 def require_subject(uid: object) -> str:

@@ -1,6 +1,5 @@
 """`AuthX`: the one object an application makes. Each public name hands over to the part that does the work."""
 
-import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -13,6 +12,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 from starlette.websockets import WebSocket
 
+from authx.clock import timestamp
 from authx.config import AuthXConfig
 from authx.core import checks
 from authx.dependencies import AuthXDependency
@@ -55,7 +55,7 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
         login_type: The name of this kind of login, where an application has several.
         store: A session store or its URL; `JWT_STORE_URL` by default. Without one, tokens are checked by
             their signature and the application's own blocklist alone.
-        clock: Seconds since 1970.
+        clock: Returns the time in seconds since 1970; `None` reads the system's clock.
 
     Raises:
         BadConfigurationError: The settings cannot work. A missing key is reported at its first use.
@@ -68,10 +68,10 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
         login_type: str | None = None,
         *,
         store: "Store | str | None" = None,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self.model: type[T] | dict[str, Any] = {} if model is None else model
-        self._gate = Gate(config or AuthXConfig(), login_type, clock, self, store)
+        self._gate = Gate(config or AuthXConfig(), login_type, clock or timestamp, self, store)
         self._cookies = CookieWriter(self._gate)
         self._applications: list[weakref.ref[FastAPI]] = []
         # A guard lives as long as a route holds it; one made for a single request does not stay.

@@ -516,6 +516,7 @@ class AuthManager(ErrorAnswers):
         if payload.login_type != login_type:
             raise LoginTypeMismatchError(login_type, payload.login_type)
         subject, attributes = question.subject, question.resource_attrs
+        auth = self._instances.get(login_type)
         decision = await self.policy_engine.evaluate(
             PolicyContext(
                 login_type=login_type,
@@ -525,7 +526,9 @@ class AuthManager(ErrorAnswers):
                 request=request,
                 subject=default_subject_from_payload(payload) if subject is None else subject,
                 resource_attrs={} if attributes is None else attributes,
-                environment=build_policy_environment(request, question.env),
+                environment=build_policy_environment(
+                    request, question.env, clock=None if auth is None else auth._gate.clock
+                ),
             )
         )
         if not decision.allowed:

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from authx.clock import timestamp
 from authx.core.scopes import has_required_scopes, match_scope
 from authx.exceptions import PolicyEvaluationError
 from authx.schema import TokenPayload
@@ -333,19 +334,23 @@ async def _matches(rule: PolicyRule, context: PolicyContext, evaluators: Sequenc
 
 
 def build_policy_environment(
-    request: "HTTPConnection | None" = None, environment: Mapping[str, Any] | None = None
+    request: "HTTPConnection | None" = None,
+    environment: Mapping[str, Any] | None = None,
+    *,
+    clock: Callable[[], float] | None = None,
 ) -> dict[str, Any]:
     """Collect what conditions with the source `environment` can read.
 
     Args:
         request: The request or WebSocket being served.
         environment: Values of the application's own, which win over the collected ones.
+        clock: Returns the time in seconds since 1970; `None` reads the system's clock.
 
     Returns:
         `time` (in UTC, with its zone), `hour`, `weekday` (Monday is 0); with a request also `path`,
         `client_ip` (`None` where the server knows none) and, except for a WebSocket, `method`.
     """
-    now = datetime.now(UTC)
+    now = datetime.fromtimestamp((clock or timestamp)(), UTC)
     collected: dict[str, Any] = {"time": now, "hour": now.hour, "weekday": now.weekday()}
     if request is not None:
         client = request.client

@@ -7,7 +7,6 @@ with several worker processes and the default backend each process counts for it
 
 import heapq
 import math
-import time
 from collections.abc import Callable
 from hashlib import blake2b
 from inspect import isawaitable
@@ -15,6 +14,7 @@ from typing import Final, Protocol, cast, runtime_checkable
 
 from starlette.requests import HTTPConnection, Request
 
+from authx.clock import monotonic
 from authx.exceptions import BadConfigurationError, RateLimitExceeded
 from authx.http.errors import install_handler
 from authx.http.security import Guard
@@ -81,7 +81,7 @@ class InMemoryBackend:
     are freed a few with each call, so no single request pays for many.
 
     Args:
-        clock: Seconds that only ever grow.
+        clock: Returns seconds that only ever grow; `None` reads the system's clock.
         max_keys: Counts kept at once. Beyond it the count that closes first is forgotten, so that a
             flood of invented keys costs memory within this bound.
 
@@ -91,10 +91,10 @@ class InMemoryBackend:
 
     __slots__ = ("_clock", "_closing", "_counts", "_max_keys")
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic, max_keys: int = 100_000) -> None:
+    def __init__(self, clock: Callable[[], float] | None = None, max_keys: int = 100_000) -> None:
         if max_keys < 1:
             raise BadConfigurationError("max_keys of a rate limit backend must be at least 1")
-        self._clock = clock
+        self._clock = clock or monotonic
         self._max_keys = max_keys
         self._counts: dict[float, dict[str, _Count]] = {}
         # Exactly one entry for each count: a count whose window was opened anew is put back when its entry
@@ -177,8 +177,8 @@ class RateLimiter:
         backend: Where the counts are kept; `None` keeps them in this process.
         key_func: Names the bucket a request is counted in; may be asynchronous. `None` counts by the
             client's address.
-        clock: Time for the default backend, in seconds that only ever grow; a backend that is passed
-            keeps its own time.
+        clock: Time for the default backend, in seconds that only ever grow; `None` reads the system's
+            clock. A backend that is passed keeps its own time.
 
     Attributes:
         max_requests: As given.
@@ -197,7 +197,7 @@ class RateLimiter:
         backend: RateLimitBackend | None = None,
         key_func: RateLimitKeyFunc | None = None,
         *,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         if not (max_requests >= 0 and 0 <= window < math.inf):
             raise BadConfigurationError(

@@ -7,12 +7,12 @@ import pytest
 from fastapi import Depends, FastAPI, Response
 from fastapi.testclient import TestClient
 from tests.compat.tokens import bearer, claims_of, forge_access
-from tests.doors import COOKIES, SECRET, make_auth, make_door, with_cookie
+from tests.doors import COOKIES, SECRET, make_auth, make_door, make_expired, with_cookie
 
 
 def test_b1_leeway_covers_a_token_that_expired_a_moment_ago():
     auth = make_auth(JWT_DECODE_LEEWAY=60)
-    token = auth.create_access_token("alice", expiry=timedelta(seconds=-5))
+    token = make_expired(auth)
     assert make_door(auth).get("/p", headers=bearer(token)).status_code == 200
 
 
@@ -26,7 +26,7 @@ def test_b1_leeway_covers_a_host_whose_clock_is_ahead(claim):
 
 def test_b1_leeway_is_no_more_than_it_says():
     auth = make_auth(JWT_DECODE_LEEWAY=60)
-    token = auth.create_access_token("alice", expiry=timedelta(seconds=-70))
+    token = make_expired(auth, seconds=70)
     answer = make_door(auth).get("/p", headers=bearer(token))
     assert (answer.status_code, answer.json()["error_type"]) == (401, "TokenExpiredError")
 

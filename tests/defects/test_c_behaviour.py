@@ -19,7 +19,7 @@ from fastapi.testclient import TestClient
 from joserfc.jwk import OKPKey, RSAKey
 from starlette.testclient import WebSocketDenialResponse
 from tests.compat.tokens import bearer, claims_of, forge, header_of
-from tests.doors import COOKIES, SECRET, make_auth, make_door, with_cookie
+from tests.doors import COOKIES, SECRET, make_auth, make_door, make_expired, with_cookie
 
 from authx import AuthX, AuthXConfig
 from authx.exceptions import BadConfigurationError
@@ -113,14 +113,14 @@ def test_c4_a_missing_csrf_value_is_reported_as_such():
 @pytest.mark.parametrize("previous", [None, "p" * 48])
 def test_c5_an_expired_token_is_called_expired_also_during_a_rotation(previous):
     auth = make_auth(JWT_PREVIOUS_SECRET_KEY=previous)
-    token = auth.create_access_token("alice", expiry=timedelta(seconds=-5))
+    token = make_expired(auth)
     answer = make_door(auth).get("/p", headers=bearer(token))
     assert (answer.status_code, answer.json()["error_type"]) == (401, "TokenExpiredError")
     assert 'error="invalid_token"' in answer.headers["www-authenticate"]
 
 
 def test_c5_an_expired_token_of_the_former_key_is_called_expired_too():
-    token = make_auth().create_access_token("alice", expiry=timedelta(seconds=-5))
+    token = make_expired(make_auth())
     auth = make_auth(JWT_SECRET_KEY="n" * 48, JWT_PREVIOUS_SECRET_KEY=SECRET)
     answer = make_door(auth).get("/p", headers=bearer(token))
     assert answer.json()["error_type"] == "TokenExpiredError"

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
@@ -10,6 +9,7 @@ from authx.cli.findings import Finding, Severity
 from authx.cli.output import masked
 from authx.cli.target import said_by_authx
 from authx.cli.words import duration
+from authx.clock import timestamp
 from authx.exceptions import BadConfigurationError, StoreUnavailableError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def unusable(error: BadConfigurationError) -> Finding:
 
 
 async def store_findings(
-    store: "Store", *, creates_schema: bool, clock: Callable[[], float] = time.time
+    store: "Store", *, creates_schema: bool, clock: Callable[[], float] = timestamp
 ) -> list[Finding]:
     """Open a store, look at it, and close it. Nothing is written, and nothing made that is not there.
 

@@ -1,7 +1,6 @@
 """The store that a command works on, from outside of the application that uses it."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 import typer
 
 from authx.cli.output import Failure
+from authx.clock import timestamp
 from authx.exceptions import BadConfigurationError, StoreUnavailableError
 
 if TYPE_CHECKING:
@@ -132,10 +132,10 @@ def _of_url(url: str | None, prefix: str) -> "tuple[SessionEngine, SessionAdmin]
         # refresh token lives.
         SessionSettings(grace=0, max_age=None, window=keep),
         Events(),
-        time.time,
+        timestamp,
         Running(check="feed", create_schema=False, poll_interval=60.0, max_staleness=None),
     )
-    return engine, SessionAdmin(engine, SessionIds(), time.time)
+    return engine, SessionAdmin(engine, SessionIds(), timestamp)
 
 
 def longest_life() -> timedelta:

@@ -17,6 +17,7 @@ from authx.clients.server import Credentials, Paths, Server
 from authx.clients.state import Keeper
 from authx.clients.steps import Flow, Steps, read, send
 from authx.clients.tokens import TokenPair
+from authx.clock import timestamp
 
 if TYPE_CHECKING:
     import httpx
@@ -67,7 +68,7 @@ class AuthXAuth(Flow):
         max_tries: How often a request is sent at most while the answer is `retry`; 1 to 10.
         patience: Seconds a request waits for the login or refresh of another one that gives no sign of life, before
             it does it itself.
-        clock: Seconds since 1970.
+        clock: Returns the time in seconds since 1970; `None` reads the system's clock.
         sleep: Waits in a thread for seconds.
         async_sleep: Waits on an event loop for seconds.
 
@@ -97,7 +98,7 @@ class AuthXAuth(Flow):
         max_wait: float = 30.0,
         max_tries: int = 3,
         patience: float = 60.0,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
         sleep: Callable[[float], object] = time.sleep,
         async_sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
@@ -119,6 +120,7 @@ class AuthXAuth(Flow):
             scheme=header_type,
             headers=headers or {},
         )
+        clock = clock or timestamp
         self._keeper = Keeper(tokens, margin=margin, clock=clock, is_told=on_tokens is not None)
         self._waiting = Waiting(max_tries, max_wait, clock, sleep, async_sleep)
         self._renewal = Renewal(

@@ -1,7 +1,6 @@
 """The demo's application: the ready-made routes for sessions, and one that is protected."""
 
 import secrets
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
@@ -88,7 +87,7 @@ def create_app(
     config: AuthXConfig | None = None,
     *,
     address: str = ADDRESS,
-    clock: Callable[[], float] = time.time,
+    clock: Callable[[], float] | None = None,
     lab_file: str = ":memory:",
 ) -> FastAPI:
     """Make the demo application.
@@ -96,7 +95,7 @@ def create_app(
     Args:
         config: Its settings; by default those of `demo_config`, with a store in memory.
         address: Where it is served, for its front page.
-        clock: Seconds since 1970.
+        clock: Seconds since 1970; `None` reads the system's clock.
         lab_file: Where its workers keep what the page's lab is about; by default in the memory of one.
 
     Returns:

@@ -35,7 +35,8 @@ class RevocationFeed:
         window: Seconds for which it can answer: the longest life of an access token, and some.
         poll_interval: Seconds between two looks at a store that does not tell by itself.
         max_staleness: Seconds after which a silent store makes requests fail; `None`: never.
-        monotonic: Seconds that only ever grow.
+        monotonic: Seconds that only ever grow. Bound to the system's own clock, so that a test that moves frozen
+            time by days does not make the store look silent for days.
     """
 
     def __init__(

@@ -17,7 +17,7 @@ from authx.core.ids import refresh_jti, session_created_at, session_id, uuid4
 from authx.core.rotation import Presented
 from authx.core.session import Session
 from authx.core.strict_json import JSONObject, JSONValue, dump_object, load_object
-from authx.issuer import RESERVED, Issued, Issuer, scope_list
+from authx.issuer import RESERVED, Issued, Issuer, end_of, scope_list
 from authx.sessions.service import RefreshUse, earlier
 
 __all__ = ["Refreshable", "read_refresh_token"]
@@ -88,14 +88,14 @@ class Refreshable:
         Raises:
             TypeError: `more` sets a reserved claim.
         """
-        now = self.use.now / 1000
+        issued = self.use.now // 1000
         claims: JSONObject = {"sub": self.claims["sub"], "jti": uuid4(os.urandom(16)), "type": "access"}
         claims["sid"] = self.claims["sid"]
-        claims["iat"] = int(now)
+        claims["iat"] = issued
         if issuer.not_before:
-            claims["nbf"] = int(now)
+            claims["nbf"] = issued
         lifetime = issuer.lifetimes["access"]
-        end = None if lifetime is None else ceil(now + lifetime.total_seconds())
+        end = None if lifetime is None else end_of(issued, lifetime)
         if last_second is not None:
             end = earlier(last_second // 1000, end)
         if end is not None:
