@@ -135,7 +135,7 @@ def stampede_case(kind: str, place: str) -> Case:
         store.asked.clear()
         await work()
         # What the feed asks at its own pace is nobody's request.
-        return sum(count for name, count in store.asked.items() if name not in {"wait", "revocations", "census"})
+        return sum(count for name, count in store.asked.items() if name not in {"wait", "revocations", "count_live"})
 
     async def check() -> Facts:
         nonlocal held

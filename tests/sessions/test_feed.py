@@ -503,14 +503,14 @@ async def test_what_is_over_is_forgotten_and_deleted(feed, store, clock, monoton
     started = int(clock.now * 1000)
     for number in range(60):
         await store.revoke(end_token(clock, f"t{number}", 10))
-    assert (await store.census(started))[0] == 60
+    assert (await store.count_live(started))[0] == 60
     async with following(feed):
         await until(lambda: len(feed) == 60)
         clock.advance(300)
         await pass_a_minute(feed, store, monotonic)
         await until(lambda: len(feed) == 0)
         # The newest number may have to stay, for those who read on from it.
-        assert (await store.census(started))[0] <= 1
+        assert (await store.count_live(started))[0] <= 1
 
 
 async def test_rows_that_expired_long_ago_are_deleted(feed, store, clock, monotonic):

@@ -201,7 +201,7 @@ def stop_hearing(world):
     """Lets the feed's own time be moved, and its store be silent."""
     time = world.auth._gate.engine.feed._monotonic = _Monotonic()
     world.auth._gate.engine.feed.heard()
-    world.store.fail("wait", "revocations", "census", times=None)
+    world.store.fail("wait", "revocations", "count_live", times=None)
     return time
 
 

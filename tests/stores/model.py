@@ -136,7 +136,7 @@ class Model:
             )
         if row.revoked_at is None:
             row = replace(row, revoked_at=one.at, revoked_reason=one.reason)
-        self.rows[one.key] = row
+        self.rows[one.key] = replace(row, expires_at=later(row.expires_at, one.expires_at))
 
     def _may_be_spared(self, sid: str, sub: str) -> bool:
         row = self.rows.get(sid)
@@ -396,7 +396,7 @@ class StoreMachine(RuleBasedStateMachine):
         ((listed, self.cursor),) = self.run(self.store.revocations(self.cursor))
         for one in listed:
             self.reader[one.kind, one.key] = one
-        ((count, newest),) = self.run(self.store.census(self.now))
+        ((count, newest),) = self.run(self.store.count_live(self.now))
         expected = self.model.matters(self.now)
         assert (count, newest) == (len(expected), self.cursor)
         assert self._known(self.reader) == expected

@@ -768,7 +768,7 @@ async def test_a_server_that_is_down_is_told_at_once_and_at_every_call(on_own_se
             store.list("alice", NOW),
             store.revoke(end_token()),
             store.revocations(""),
-            store.census(NOW),
+            store.count_live(NOW),
             store.prune(NOW, 10),
         ):
             with pytest.raises(StoreUnavailableError):

@@ -360,6 +360,25 @@ async def test_a_revocation_without_a_row_is_kept_as_long_as_its_tokens(
     assert admin.pexpiretime(key_with(admin, prefix, "s:")) == NOW + 8 * DAY
 
 
+@pytest.mark.parametrize("revoked_before", [False, True])
+async def test_a_revocation_keeps_a_row_as_long_as_its_tokens(
+    store: RedisStore, admin: redis.Redis, prefix: str, revoked_before: bool
+) -> None:
+    row = a_session()
+    await store.create(row)
+    if revoked_before:
+        await store.revoke(end_of(row, expires_at=row.expires_at))
+    key = key_with(admin, prefix, "s:")
+    await store.revoke(end_of(row, expires_at=NOW + 60 * DAY))
+    assert admin.pexpiretime(key) == NOW + 61 * DAY
+    await store.revoke(end_of(row, expires_at=NOW + 2 * DAY))
+    assert admin.pexpiretime(key) == NOW + 61 * DAY
+    await store.revoke(end_of(row, expires_at=None))
+    assert admin.ttl(key) == -1
+    await store.revoke(end_of(row, expires_at=NOW + 90 * DAY))
+    assert admin.ttl(key) == -1
+
+
 async def test_the_index_lives_at_least_as_long_as_every_row(
     store: RedisStore, admin: redis.Redis, prefix: str
 ) -> None:
@@ -519,7 +538,7 @@ async def test_two_stores_on_one_server_see_the_same(url: str, prefix: str, stor
         for number in range(10):
             made.append(await (store, other)[number % 2].revoke(token(number)))
         assert (await store.revocations(""))[0] == (await other.revocations(""))[0] == made
-        assert await store.census(NOW) == await other.census(NOW)
+        assert await store.count_live(NOW) == await other.count_live(NOW)
 
 
 async def test_the_feed_is_read_in_pages_without_a_gap(store: RedisStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -528,7 +547,7 @@ async def test_the_feed_is_read_in_pages_without_a_gap(store: RedisStore, monkey
     listed, cursor = await store.revocations("")
     assert listed == made
     assert await store.revocations(cursor) == ([], cursor)
-    assert await store.census(NOW) == (25, cursor)
+    assert await store.count_live(NOW) == (25, cursor)
 
 
 async def test_what_is_revoked_again_is_listed_once_and_last(store: RedisStore) -> None:
@@ -539,7 +558,7 @@ async def test_what_is_revoked_again_is_listed_once_and_last(store: RedisStore) 
     assert (await store.revocations(cursor))[0] == [token(1)]
     listed, end = await store.revocations("")
     assert listed == [token(2), token(1)]
-    assert await store.census(NOW) == (2, end)
+    assert await store.count_live(NOW) == (2, end)
 
 
 @pytest.mark.parametrize(
@@ -553,7 +572,7 @@ async def test_a_repetition_never_matters_for_a_shorter_time(
     await store.revoke(token(until=first))
     await store.revoke(token(until=second))
     assert (await store.revocations(""))[0] == [token(until=kept)]
-    assert (await store.census(NOW + 1))[0] == 1
+    assert (await store.count_live(NOW + 1))[0] == 1
 
 
 async def test_pruning_deletes_a_bounded_number_of_what_matters_no_more(
@@ -569,7 +588,7 @@ async def test_pruning_deletes_a_bounded_number_of_what_matters_no_more(
     assert await store.prune(now, 100) == 0
     listed, cursor = await store.revocations("")
     assert [one.key for one in listed] == ["jti-8", "jti-9", ""]
-    assert await store.census(0) == (3, cursor)
+    assert await store.count_live(0) == (3, cursor)
     assert admin.xlen(f"{prefix}{{feed}}") == admin.hlen(f"{prefix}{{feed}}e") == 3
     assert await store.prune(NOW + 3000 * DAY, 100) == 2
     assert [one.kind for one in (await store.revocations(""))[0]] == ["everyone"]
@@ -953,7 +972,7 @@ async def test_a_user_without_dangerous_commands_can_do_everything(
             listed, cursor = await store.revocations("")
             assert listed == [end_of(row)]
             assert await store.revocations(cursor) == ([], cursor)
-            assert await store.census(NOW) == (1, cursor)
+            assert await store.count_live(NOW) == (1, cursor)
     assert "does not tell its maxmemory-policy" in caplog.text
 
 

@@ -151,7 +151,7 @@ async def test_revocations_of_all_subjects_are_in_one_feed(store: RedisStore, no
     async with opened(nodes) as reader:
         listed, cursor = await reader.revocations("")
         assert listed == made
-        assert await reader.census(NOW) == (21, cursor)
+        assert await reader.count_live(NOW) == (21, cursor)
     assert [one.spared for one in made[10:20]] == [row.sid for row in rows[10:20]]
 
 

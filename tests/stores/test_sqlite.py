@@ -180,7 +180,7 @@ async def test_a_schema_of_a_newer_version_is_refused(store, path):
 async def test_missing_tables_are_a_mistake_of_configuration(path):
     store = SQLiteStore(path)
     await store.open()
-    for call in (store.get("x"), store.create(session_of()), store.census(NOW), store.revoke(end_token())):
+    for call in (store.get("x"), store.create(session_of()), store.count_live(NOW), store.revoke(end_token())):
         with pytest.raises(BadConfigurationError, match="authx schema sqlite"):
             await call
     await store.close()
@@ -329,7 +329,7 @@ async def test_reading_does_not_wait_for_a_locked_file(store, path):
         assert await store.get(row.sid) == (row, None)
         assert await store.list("alice", NOW) == [row]
         assert (await store.revocations(""))[0] == []
-        assert (await store.census(NOW))[0] == 0
+        assert (await store.count_live(NOW))[0] == 0
 
 
 @pytest.mark.parametrize("operation", ["advance", "create", "revoke"])

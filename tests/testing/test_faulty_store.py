@@ -56,11 +56,11 @@ async def test_it_does_what_the_store_does(store):
     assert await store.get(SID) == (ROW, None)
     assert (await advance(store)).generation == 2
     assert len(await store.list("alice", NOW)) == 1
-    stored = await store.revoke(Revocation(kind="session", key=SID, at=NOW, until=NOW + 5))
+    stored = await store.revoke(Revocation(kind="session", key=SID, at=NOW, until=NOW + 5, expires_at=NOW))
     assert stored.key == SID
     listed, cursor = await store.revocations("")
     assert [one.key for one in listed] == [SID]
-    assert await store.census(NOW) == (1, cursor)
+    assert await store.count_live(NOW) == (1, cursor)
     await store.wait(cursor, 0.001)
     assert await store.prune(NOW + 10**9, 10) >= 1
 

@@ -91,7 +91,7 @@ async def _look_at(store: "Store", *, creates_schema: bool, clock: Callable[[], 
             if isinstance(store, HasClock) and (skew := clock_finding(await _difference(store, clock))) is not None:
                 found.append(skew)
             try:
-                await store.census(int(clock() * 1000))
+                await store.count_live(int(clock() * 1000))
             except BadConfigurationError:
                 found.append(
                     _without_tables("The store has no tables of this prefix yet.", creates_schema=creates_schema)

@@ -68,7 +68,8 @@ class Revocation:
         reason: Why, for the row.
         sub: Whose session it is, if known.
         spared: `subject` only: the one session that lives on.
-        expires_at: `session` only: the `expires_at` of the row that is written where there is none.
+        expires_at: `session` only: the latest moment at which a token of the session can expire, which the row
+            has to outlive; `None`: never.
     """
 
     kind: RevocationKind

@@ -21,7 +21,7 @@ from authx.stores import Store
 __all__ = ["RevocationFeed"]
 
 _logger = logging.getLogger("authx")
-_CENSUS_INTERVAL: Final = 60.0
+_COUNT_INTERVAL: Final = 60.0
 _RETRY_SECONDS: Final = (0.1, 0.2, 0.5, 1.0)
 _SLICE: Final = 500
 
@@ -208,7 +208,7 @@ class RevocationFeed:
     async def follow(self) -> None:
         """Keep current until cancelled, whatever happens to the store."""
         failures = 0
-        next_census = self._monotonic() + _CENSUS_INTERVAL
+        next_count = self._monotonic() + _COUNT_INTERVAL
         while True:
             try:
                 if not self._current:
@@ -216,8 +216,8 @@ class RevocationFeed:
                 await self._store.wait(self._cursor, self._poll_interval)
                 await self.catch_up()
                 self._revoked.forget(self._now(), _SLICE)
-                if self._monotonic() >= next_census:
-                    next_census = self._monotonic() + _CENSUS_INTERVAL
+                if self._monotonic() >= next_count:
+                    next_count = self._monotonic() + _COUNT_INTERVAL
                     await self._keep_house()
                 failures = 0
             except StoreUnavailableError as error:
@@ -252,7 +252,7 @@ class RevocationFeed:
         while self._revoked.forget(self._now(), _SLICE):  # noqa: ASYNC110
             await asyncio.sleep(0)
         # What ends within a minute is forgotten with that minute, so that is how it is counted.
-        count, newest = await self._store.census(minute_of(self._now()) - 1)
+        count, newest = await self._store.count_live(minute_of(self._now()) - 1)
         if newest == self._cursor and count != len(self._revoked):
             await self.load()
         while await self._store.prune(self._now(), _SLICE) >= _SLICE:  # noqa: ASYNC110

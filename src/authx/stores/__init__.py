@@ -120,8 +120,9 @@ class Store(Protocol):
         """End something, durably when it returns, and tell every process. May be repeated without harm.
 
         `session`: marks the row, if it is live; where there is no row, writes one that is revoked (with
-        generation 0, `created_at` from the id, and the revocation's `sub` and `expires_at`). The row's
-        `expires_at` never moves back.
+        generation 0, `created_at` from the id, and the revocation's `sub` and `expires_at`). The new `expires_at`
+        of a row, live or revoked, is the later of its own and the revocation's, where `None` is the latest of all:
+        so the row outlives every token of the session, and pruning undoes no revocation.
         `subject`: sets the subject's cutoff to the latest of `at`, the stored cutoff, and one millisecond after
         the newest session the store has of the subject; in one step. `spared` is recorded if it is a
         session of the subject that is neither revoked nor ended by the stored cutoff; otherwise, and
@@ -150,7 +151,7 @@ class Store(Protocol):
         """
         ...
 
-    async def census(self, now: int) -> tuple[int, str]:
+    async def count_live(self, now: int) -> tuple[int, str]:
         """Count the revocations that still matter, so that a reader can tell whether it has them all.
 
         Args:

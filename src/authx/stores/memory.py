@@ -162,8 +162,8 @@ class MemoryStore:
                 listed.append(revocation)
             return listed[::-1], f"{self._name}-{self._newest}"
 
-    async def census(self, now: int) -> tuple[int, str]:
-        """Count the revocations that still matter. See `Store.census`."""
+    async def count_live(self, now: int) -> tuple[int, str]:
+        """Count the revocations that still matter. See `Store.count_live`."""
         with self._lock:
             count = sum(one.until is None or one.until > now for _, one in self._revocations.values())
             return count, f"{self._name}-{self._newest}"
@@ -212,8 +212,11 @@ class MemoryStore:
                     revoked_reason=revocation.reason,
                 )
             )
-        elif session.revoked_at is None:
-            self._sessions[session.sid] = replace(session, revoked_at=revocation.at, revoked_reason=revocation.reason)
+            return
+        if session.revoked_at is None:
+            session = replace(session, revoked_at=revocation.at, revoked_reason=revocation.reason)
+        expires_at = later(session.expires_at, revocation.expires_at)
+        self._sessions[session.sid] = replace(session, expires_at=expires_at)
 
     def _cut_off(self, revocation: Revocation) -> Cutoff:
         sub, spared = revocation.key, revocation.spared
@@ -241,7 +244,8 @@ class MemoryStore:
             revocation = replace(revocation, until=later(before[1].until, revocation.until))
         self._newest += 1
         self._revocations[entry] = self._newest, revocation
-        if revocation.until is not None and revocation.kind != "everyone":
+        # One place in the queue for each, however often it is repeated: `_prune_revocation` moves it on.
+        if before is None and revocation.until is not None and revocation.kind != "everyone":
             heappush(self._revocations_due, (revocation.until, *entry))
 
     def _prune_session(self, sid: str, before: int) -> bool:
@@ -260,7 +264,10 @@ class MemoryStore:
 
     def _prune_revocation(self, kind: str, key: str, before: int) -> bool:
         noted = self._revocations.get((kind, key))
-        if noted is None or noted[1].until is None or noted[1].until >= before:
+        if noted is None or noted[1].until is None:
+            return False
+        if noted[1].until >= before:
+            heappush(self._revocations_due, (noted[1].until, kind, key))
             return False
         del self._revocations[kind, key]
         return True

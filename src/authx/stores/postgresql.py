@@ -247,10 +247,10 @@ class PostgreSQLStore:
         rows, end = await opened.feed.since(self._sql.revocations, cursor)
         return [revocation for row in rows if (revocation := read_revocation(row)) is not None], end
 
-    async def census(self, now: int) -> tuple[int, str]:
-        """Count the revocations that still matter. See `Store.census`."""
+    async def count_live(self, now: int) -> tuple[int, str]:
+        """Count the revocations that still matter. See `Store.count_live`."""
         opened = self._opened.here() or await self._opened.get()
-        return await opened.feed.census(self._sql.census, now)
+        return await opened.feed.count_live(self._sql.count_live, now)
 
     async def wait(self, cursor: str, timeout: float) -> None:  # noqa: ASYNC109 - it may end early, never fail
         """Wait until there may be something after a cursor. See `Store.wait`."""

@@ -64,7 +64,7 @@ class Feed:
                 if len(page) < _PAGE:
                     return rows, self._cursor_at(last)
 
-    async def census(self, sql: str, now: int) -> tuple[int, str]:
+    async def count_live(self, sql: str, now: int) -> tuple[int, str]:
         """Count revocations.
 
         Args:

@@ -97,7 +97,7 @@ class Statements:
     revoke_everyone: str
     revoke_token: str
     revocations: str
-    census: str
+    count_live: str
     prune_sessions: str
     prune_revocations: str
 
@@ -186,8 +186,11 @@ def statements(prefix: str) -> Statements:
                 SELECT $1::text, coalesce($2::text, ''), 0, $7::bigint, $7, $6::bigint, $3::bigint, $5::text, $6
                 FROM durable WHERE is_on IS NOT NULL
                 ON CONFLICT (sid) DO UPDATE SET
-                    revoked_at = excluded.revoked_at, revoked_reason = excluded.revoked_reason
-                WHERE s.revoked_at IS NULL)
+                    expires_at = CASE WHEN s.expires_at IS NULL OR excluded.expires_at IS NULL THEN NULL
+                        ELSE greatest(s.expires_at, excluded.expires_at) END,
+                    revoked_at = coalesce(s.revoked_at, excluded.revoked_at),
+                    revoked_reason = CASE WHEN s.revoked_at IS NULL THEN excluded.revoked_reason
+                        ELSE s.revoked_reason END)
             {noted}
             SELECT {number}, 'session', $1, $3, $4::bigint, $5, $2, NULL FROM durable WHERE is_on IS NOT NULL
             {renewed}""",
@@ -225,7 +228,7 @@ def statements(prefix: str) -> Statements:
         revocations=f"""
             SELECT number, kind, key, at, until, reason, sub, spared FROM {p}revocations
             WHERE number >= $1 ORDER BY number LIMIT $2""",
-        census=f"""
+        count_live=f"""
             SELECT count(*), (SELECT max(number) FROM {p}revocations) FROM {p}revocations
             WHERE until IS NULL OR until > $1""",
         # Rows that another process is pruning or rotating are left to it.

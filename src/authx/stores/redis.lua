@@ -52,6 +52,13 @@ local function keep(row, expires, at)
   end
 end
 
+-- Keeps a row at least as long as that: never shorter than it is kept already.
+local function keep_longer(row, expires, at)
+  local left, now = redis.call('PTTL', row), clock() / 1000
+  local due = due_of(expires, at, now)
+  if left >= 0 and due - now > left then redis.call('PEXPIREAT', row, string.format('%.0f', due)) end
+end
+
 -- Enters a session into its subject's index, which is kept at least as long as the longest of its rows.
 local function enter(index, sid, created, expires, at)
   local left = redis.call('PTTL', index)
@@ -194,6 +201,13 @@ if readable then
 end
 if readable then
   if not row[6] then redis.call('HSET', KEYS[1], 'revoked_at', ARGV[3], 'revoked_reason', ARGV[4]) end
+  if row[5] and ARGV[6] == '' then
+    redis.call('HDEL', KEYS[1], 'expires_at')
+    redis.call('PERSIST', KEYS[1])
+  elseif row[5] and tonumber(ARGV[6]) > tonumber(row[5]) then
+    redis.call('HSET', KEYS[1], 'expires_at', ARGV[6])
+    keep_longer(KEYS[1], ARGV[6], ARGV[3])
+  end
   return
 end
 -- No row, or one that says nothing: what is written now refuses the session for good.
@@ -294,7 +308,7 @@ if ARGV[2] ~= '' and ARGV[1] == run then
 end
 return {run, newest, redis.call('XRANGE', KEYS[1], start, '+', 'COUNT', ARGV[3])}
 
--- script: census
+-- script: count_live
 -- KEYS untils, feed
 -- ARGV now
 return {redis.call('ZCOUNT', KEYS[1], '(' .. ARGV[1], '+inf'), run_of(), newest_of(KEYS[2])}

@@ -430,10 +430,10 @@ class RedisStore:
             if len(ids) < _PAGE:
                 return found, cursor
 
-    async def census(self, now: int) -> tuple[int, str]:
-        """Count the revocations that still matter. See `Store.census`."""
+    async def count_live(self, now: int) -> tuple[int, str]:
+        """Count the revocations that still matter. See `Store.count_live`."""
         wire = await self._wire()
-        count, run, newest = _list(await wire.run(_SCRIPTS["census"], (self._untils, self._feed), (now,)))
+        count, run, newest = _list(await wire.run(_SCRIPTS["count_live"], (self._untils, self._feed), (now,)))
         return cast("int", count), f"{_text(run)}:{_text(newest)}"
 
     async def wait(self, cursor: str, timeout: float) -> None:  # noqa: ASYNC109 - it may end early, never fail

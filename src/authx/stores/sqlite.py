@@ -216,10 +216,10 @@ class SQLiteStore:
             # A hundred thousand rows are read in slices, and requests come in between.
             await asyncio.sleep(0)
 
-    async def census(self, now: int) -> tuple[int, str]:
-        """Count the revocations that still matter. See `Store.census`."""
+    async def count_live(self, now: int) -> tuple[int, str]:
+        """Count the revocations that still matter. See `Store.count_live`."""
         connections = self._connections.here() or await self._connections.get()
-        (row,) = await connections.read_in_thread(self._sql.census, (now,))
+        (row,) = await connections.read_in_thread(self._sql.count_live, (now,))
         return _count(row[0]), self._cursor_at(_count(row[1]))
 
     async def wait(self, cursor: str, timeout: float) -> None:  # noqa: ASYNC109 - it may end early, never fail

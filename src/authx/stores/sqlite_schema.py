@@ -92,7 +92,7 @@ class Statements:
     note: str
     revocations: str
     newest: str
-    census: str
+    count_live: str
     due: str
     postpone: str
     prune_session: str
@@ -148,8 +148,10 @@ def statements(prefix: str) -> Statements:
                 (sid, sub, generation, created_at, rotated_at, expires_at, revoked_at, revoked_reason, prune_at)
             VALUES (?1, ?2, 0, ?3, ?3, ?4, ?5, ?6, ?4)
             ON CONFLICT (sid) DO UPDATE SET
-                revoked_at = excluded.revoked_at, revoked_reason = excluded.revoked_reason
-            WHERE revoked_at IS NULL""",
+                expires_at = CASE WHEN expires_at IS NULL OR excluded.expires_at IS NULL THEN NULL
+                    ELSE max(expires_at, excluded.expires_at) END,
+                revoked_at = coalesce(revoked_at, excluded.revoked_at),
+                revoked_reason = CASE WHEN revoked_at IS NULL THEN excluded.revoked_reason ELSE revoked_reason END""",
         # A session without a row is one that was never refreshed, and may be spared.
         spares=f"""
             SELECT NOT EXISTS (SELECT 1 FROM {prefix}sessions
@@ -178,7 +180,7 @@ def statements(prefix: str) -> Statements:
             SELECT number, kind, key, at, until, reason, sub, spared FROM {prefix}revocations
             WHERE number >= ?1 ORDER BY number LIMIT ?2""",
         newest=f"SELECT max(number) FROM {prefix}revocations",
-        census=f"""
+        count_live=f"""
             SELECT count(*), (SELECT max(number) FROM {prefix}revocations) FROM {prefix}revocations
             WHERE until IS NULL OR until > ?1""",
         due=f"""

@@ -20,7 +20,7 @@ Operation: TypeAlias = Literal[
     "advance",
     "revoke",
     "revocations",
-    "census",
+    "count_live",
     "wait",
     "prune",
 ]
@@ -165,9 +165,9 @@ class FaultyStore:
         """As `Store.revocations`."""
         return await self._do("revocations", self.store.revocations, cursor)
 
-    async def census(self, now: int) -> tuple[int, str]:
-        """As `Store.census`."""
-        return await self._do("census", self.store.census, now)
+    async def count_live(self, now: int) -> tuple[int, str]:
+        """As `Store.count_live`."""
+        return await self._do("count_live", self.store.count_live, now)
 
     async def wait(self, cursor: str, timeout: float) -> None:  # noqa: ASYNC109 - the protocol's own argument
         """As `Store.wait`."""

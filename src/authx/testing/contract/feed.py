@@ -128,7 +128,7 @@ class FeedContract:
 
     @on_a_loop
     async def test_counts_each_revocation_that_still_matters_once(self, store: Store, other: Store) -> None:
-        assert (await store.census(NOW))[0] == 0
+        assert (await store.count_live(NOW))[0] == 0
         await store.revoke(end_token("over", until=NOW))
         await store.revoke(end_token("nearly", until=NOW + 1))
         await store.revoke(end_token("never", until=None))
@@ -137,8 +137,8 @@ class FeedContract:
         await other.revoke(cut_off())
         await store.revoke(end_everything())
         _, cursor = await store.revocations("")
-        assert await store.census(NOW) == (5, cursor)
-        assert await store.census(NOW + 1) == (4, cursor)
+        assert await store.count_live(NOW) == (5, cursor)
+        assert await store.count_live(NOW + 1) == (4, cursor)
 
     # Waiting for news
 

@@ -72,6 +72,29 @@ class PruningContract:
         assert (await store.get(endless.sid))[0] is not None
 
     @on_a_loop
+    async def test_deletes_no_revoked_session_before_the_end_that_its_revocation_gave_it(self, store: Store) -> None:
+        if self.deletes_sessions_itself:
+            pytest.skip("this store's sessions go by its own clock")
+        live, again, without_row = (session_of(expires_at=NOW + DAY) for _ in range(3))
+        endless = session_of(expires_at=NOW + DAY)
+        for row in (live, again, endless):
+            await store.create(row)
+        await store.revoke(end_session(again))
+        for row in (live, again, without_row):
+            await store.revoke(end_session(row, expires_at=NOW + 60 * DAY))
+        await store.revoke(end_session(endless, expires_at=None))
+        for days in (3, 61):
+            await store.prune(NOW + days * DAY, 100)
+            for row in (live, again, without_row, endless):
+                found, _ = await store.get(row.sid)
+                assert found is not None
+                assert found.revoked_at is not None
+        await store.prune(NOW + 61 * DAY + 1, 100)
+        for row in (live, again, without_row):
+            assert (await store.get(row.sid))[0] is None
+        assert (await store.get(endless.sid))[0] is not None
+
+    @on_a_loop
     async def test_deletes_no_more_than_it_is_told(self, store: Store) -> None:
         if self.deletes_sessions_itself:
             pytest.skip("this store's sessions go by its own clock")
@@ -94,7 +117,7 @@ class PruningContract:
         assert await store.prune(NOW, 100) == 1
         listed, cursor = await store.revocations("")
         assert {one.key for one in listed} == {"kept", "never", "newest"}
-        assert await store.census(NOW) == (2, cursor)
+        assert await store.count_live(NOW) == (2, cursor)
 
     @on_a_loop
     async def test_deletes_no_more_revocations_than_it_is_told(self, store: Store) -> None:

@@ -80,6 +80,43 @@ class RevokingContract:
         assert found == replace(row, revoked_at=NOW + 1, revoked_reason="logout")
 
     @on_a_loop
+    async def test_revoking_a_session_moves_the_end_of_its_row_to_the_later_one(
+        self, store: Store, other: Store
+    ) -> None:
+        for first, second, kept in (
+            (NOW + HOUR, NOW + 2 * HOUR, NOW + 2 * HOUR),
+            (NOW + 2 * HOUR, NOW + HOUR, NOW + 2 * HOUR),
+            (NOW + HOUR, None, None),
+            (None, NOW + HOUR, None),
+        ):
+            row = session_of(expires_at=first)
+            await store.create(row)
+            await store.revoke(end_session(row, expires_at=second))
+            found, _ = await other.get(row.sid)
+            assert found is not None
+            assert (found.expires_at, found.revoked_at is None) == (kept, False)
+
+    @on_a_loop
+    async def test_revoking_a_session_again_moves_the_end_of_its_row_to_the_later_one(
+        self, store: Store, other: Store
+    ) -> None:
+        for with_row in (True, False):
+            row = session_of(expires_at=NOW + HOUR)
+            if with_row:
+                await store.create(row)
+            for given, kept in (
+                (NOW + HOUR, NOW + HOUR),
+                (NOW + 3 * HOUR, NOW + 3 * HOUR),
+                (NOW + 2 * HOUR, NOW + 3 * HOUR),
+                (None, None),
+                (NOW + 9 * HOUR, None),
+            ):
+                await store.revoke(end_session(row, at=NOW + 1, expires_at=given))
+                found, _ = await other.get(row.sid)
+                assert found is not None
+                assert (found.expires_at, found.revoked_at) == (kept, NOW + 1)
+
+    @on_a_loop
     async def test_a_session_that_is_revoked_while_it_is_refreshed_ends_revoked(
         self, store: Store, other: Store
     ) -> None:
