@@ -727,9 +727,9 @@ async def test_a_session_is_announced_before_its_row_is_touched(url: str, prefix
 async def test_a_repeated_revocation_is_announced_again_and_leaves_the_row_as_it_was(store: RedisStore) -> None:
     row = a_session()
     await store.create(row)
-    await store.revoke(end_of(row))
+    await store.revoke(end_of(row, expires_at=row.expires_at))
     _, cursor = await store.revocations("")
-    await store.revoke(end_of(row, at=NOW + 9, reason="again"))
+    await store.revoke(end_of(row, at=NOW + 9, expires_at=row.expires_at, reason="again"))
     assert [one.key for one in (await store.revocations(cursor))[0]] == [row.sid]
     found, _ = await store.get(row.sid)
     assert found == replace(row, revoked_at=NOW + 5, revoked_reason="logout")
