@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from authx.schema import TokenResponse
-from authx.types import StringOrSequence, T
+from authx.types import UID, StringOrSequence, T
 
 if TYPE_CHECKING:
     from authx.main import AuthX
@@ -42,7 +42,7 @@ class AuthXDependency(Generic[T]):
 
     def create_access_token(
         self,
-        uid: str,
+        uid: UID,
         fresh: bool = False,
         headers: Mapping[str, Any] | None = None,
         expiry: datetime | timedelta | float | None = None,
@@ -57,7 +57,7 @@ class AuthXDependency(Generic[T]):
 
     def create_refresh_token(
         self,
-        uid: str,
+        uid: UID,
         headers: Mapping[str, Any] | None = None,
         expiry: datetime | timedelta | float | None = None,
         data: Mapping[str, Any] | None = None,
@@ -71,7 +71,7 @@ class AuthXDependency(Generic[T]):
 
     def create_token_pair(
         self,
-        uid: str,
+        uid: UID,
         fresh: bool = False,
         headers: Mapping[str, Any] | None = None,
         access_expiry: datetime | timedelta | float | None = None,

@@ -10,12 +10,12 @@ from typing import Any, Final, NamedTuple
 
 from authx.core import checks, codec
 from authx.core.csrf import access_value
-from authx.core.ids import is_session_id_of, refresh_jti, session_created_at, session_id, uuid4
+from authx.core.ids import refresh_jti, require_session_id, session_created_at, session_id, uuid4
 from authx.core.keys import Key
 from authx.core.strict_json import JSONObject
 from authx.exceptions import BadConfigurationError, JWTDecodeError
-from authx.token import to_seconds
-from authx.types import StringOrSequence, TokenType
+from authx.token import to_seconds, to_subject
+from authx.types import UID, StringOrSequence, TokenType
 
 __all__ = [
     "Issued",
@@ -24,7 +24,6 @@ __all__ = [
     "SessionIds",
     "TokenRequest",
     "end_of",
-    "require_subject",
     "scope_list",
 ]
 
@@ -96,7 +95,7 @@ class TokenRequest:
         latest: Seconds since 1970 at which it ends at the latest; `None` for no bound.
     """
 
-    uid: str
+    uid: UID
     expiry: datetime | timedelta | float | None = None
     data: Mapping[str, Any] | None = None
     audience: StringOrSequence | None = None
@@ -174,8 +173,8 @@ class Issuer:
 
         Raises:
             BadConfigurationError: The signing key is missing.
-            TypeError: `data` sets a reserved claim.
-            ValueError: An argument cannot stand in a token.
+            TypeError: `data` sets a reserved claim, or the uid or session id has a wrong type.
+            ValueError: An argument cannot be part of a token.
         """
         claims = self._claims("access", request, now)
         claims["fresh"] = bool(request.fresh)
@@ -204,23 +203,20 @@ class Issuer:
         claims["csrf"] = self.new_csrf() if request.csrf is None else request.csrf
         return self._complete(claims, request)
 
-    def new_session(self, uid: str, now: float) -> str:
+    def new_session(self, uid: UID, now: float) -> str:
         """Make a session id for a subject; see `authx.core.ids.session_id`."""
-        return self.ids.make(require_subject(uid), int(now * 1000))
+        return self.ids.make(to_subject(uid), int(now * 1000))
 
     def new_csrf(self) -> str:
         """Make a session's CSRF value; empty where refresh tokens need none."""
         return uuid4(os.urandom(16)) if "refresh" in self.csrf_types else ""
 
     def _claims(self, kind: TokenType, request: TokenRequest, now: float) -> JSONObject:
-        uid = require_subject(request.uid)
-        sid = request.sid
-        if sid is None:
+        uid = to_subject(request.uid)
+        if request.sid is None:
             sid = self.ids.make(uid, int(now * 1000))
-        elif not is_session_id_of(sid, uid):
-            raise ValueError(
-                "sid= is not a session id of this uid; take it from a payload's sid or a session's session_id"
-            )
+        else:
+            sid = require_session_id(request.sid, "sid=", uid)
         issued = int(now)
         claims: JSONObject = {
             "sub": uid,
@@ -357,25 +353,6 @@ def _moment(expiry: datetime | float, now: float) -> float:
     if not moment > now:
         raise ValueError(f"expiry={expiry!r} has passed already; pass a timedelta or a time in the future")
     return moment
-
-
-def require_subject(uid: object) -> str:
-    """Take an application's uid.
-
-    Args:
-        uid: 1 to 255 characters.
-
-    Returns:
-        It.
-
-    Raises:
-        ValueError: It is something else.
-    """
-    if not isinstance(uid, str):
-        raise ValueError(f"uid must be a text, this is {type(uid).__name__}; pass str(uid)")  # noqa: TRY004 - as AuthX
-    if not checks.is_subject(uid):
-        raise ValueError("uid must have 1 to 255 characters, none of them NUL or a lone surrogate")
-    return uid
 
 
 def scope_list(scopes: object) -> list[Any]:

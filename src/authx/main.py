@@ -31,7 +31,7 @@ from authx.issuer import TokenRequest
 from authx.ratelimit import LimitedGuard, RateLimiter
 from authx.schema import RequestToken, TokenPayload, TokenResponse
 from authx.token import to_bytes
-from authx.types import NotInjectable, RateLimitKeyFunc, StringOrSequence, T, TokenLocation, TokenType
+from authx.types import UID, NotInjectable, RateLimitKeyFunc, StringOrSequence, T, TokenLocation, TokenType
 
 if TYPE_CHECKING:
     from authx.http.routes import Authenticate
@@ -139,7 +139,7 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
 
     def create_access_token(
         self,
-        uid: str,
+        uid: UID,
         fresh: bool = False,
         headers: Mapping[str, Any] | None = None,
         expiry: _Expiry = None,
@@ -152,7 +152,7 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
         """Make an access token.
 
         Args:
-            uid: The subject: 1 to 255 characters.
+            uid: The subject: a `str`, `int` or `uuid.UUID` whose text has 1 to 255 characters.
             fresh: Whether the user has just proved who they are.
             headers: Further members of the JOSE header, such as `kid`.
             expiry: When it ends: a moment or a time from now; as configured by default.
@@ -166,8 +166,8 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
 
         Raises:
             BadConfigurationError: The signing key is missing.
-            TypeError: `data` sets a reserved claim.
-            ValueError: An argument cannot stand in a token.
+            TypeError: `data` sets a reserved claim, or `uid` has a wrong type.
+            ValueError: An argument cannot be part of a token.
         """
         mark_issued()
         request = TokenRequest(
@@ -184,7 +184,7 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
 
     def create_refresh_token(
         self,
-        uid: str,
+        uid: UID,
         headers: Mapping[str, Any] | None = None,
         expiry: _Expiry = None,
         data: Mapping[str, Any] | None = None,
@@ -196,7 +196,7 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
         """Make the first refresh token of a new session.
 
         Args:
-            uid: The subject: 1 to 255 characters.
+            uid: The subject: a `str`, `int` or `uuid.UUID` whose text has 1 to 255 characters.
             headers: Further members of the JOSE header.
             expiry: When it ends: a moment or a time from now; as configured by default.
             data: Further claims. Claims with an argument or a setting of their own are refused.
@@ -209,8 +209,8 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
 
         Raises:
             BadConfigurationError: The signing key is missing.
-            TypeError: `data` sets a reserved claim.
-            ValueError: An argument cannot stand in a token.
+            TypeError: `data` sets a reserved claim, or `uid` has a wrong type.
+            ValueError: An argument cannot be part of a token.
         """
         mark_issued()
         request = TokenRequest(uid=uid, headers=headers, expiry=expiry, data=data, audience=audience, scopes=scopes)
@@ -218,7 +218,7 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
 
     def create_token_pair(
         self,
-        uid: str,
+        uid: UID,
         fresh: bool = False,
         headers: Mapping[str, Any] | None = None,
         access_expiry: _Expiry = None,
@@ -231,7 +231,7 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
         """Make an access and a refresh token of one new session.
 
         Args:
-            uid: The subject: 1 to 255 characters.
+            uid: The subject: a `str`, `int` or `uuid.UUID` whose text has 1 to 255 characters.
             fresh: Whether the user has just proved who they are; for the access token.
             headers: Further members of both JOSE headers.
             access_expiry: When the access token ends.
@@ -246,8 +246,8 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
 
         Raises:
             BadConfigurationError: The signing key is missing.
-            TypeError: `data` sets a reserved claim.
-            ValueError: An argument cannot stand in a token.
+            TypeError: `data` sets a reserved claim, or `uid` has a wrong type.
+            ValueError: An argument cannot be part of a token.
         """
         mark_issued()
         issuer, now = self._gate.wiring.issuer, self._gate.clock()
@@ -589,8 +589,9 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
         """Make a router with login, refresh, logout, and the caller's sessions; it needs a store.
 
         Args:
-            authenticate: Takes user name and password, sync or async; returns the uid, or `None` where they
-                do not match. Let it take the same time for unknown users: hash a dummy.
+            authenticate: Takes user name and password, sync or async. Returns the user's id (a `str`, `int` or
+                `uuid.UUID`), or `None` or `False` where they do not match; any other answer, `True` for
+                example, is a `TypeError`. Let it take the same time for unknown users: hash a dummy.
             prefix: Begins every path.
             tags: Tags in the OpenAPI document.
             dependencies: Dependencies of every route: `Depends(...)`.
@@ -602,6 +603,7 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
 
         Raises:
             ValueError: A name in `paths` is unknown.
+            TypeError: `authenticate` cannot be called.
         """
         from authx.http.routes import make_router
 
@@ -629,6 +631,9 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
 
         Returns:
             The callback.
+
+        Raises:
+            TypeError: The callback cannot be called.
         """
         if callback is _DECORATE:
             return partial(self.set_token_blocklist, inline=inline)
@@ -648,37 +653,52 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
         """Register the function that finds the subject of a token; usable as a decorator.
 
         Args:
-            callback: Takes `sub`; sync or async. `None` unsets it.
+            callback: Takes `sub`; sync or async. Returns the subject, or `None` or `False` where there is none.
+                `None` unsets it.
             inline: Whether a sync function runs on the event loop instead of in a thread.
 
         Returns:
             The callback.
+
+        Raises:
+            TypeError: The callback cannot be called.
         """
         if callback is _DECORATE:
             return partial(self.set_subject_getter, inline=inline)
         self._gate.subject_getter = None if callback is None else Callback(callback, inline=inline)
         return callback
 
-    def set_claims_getter(self, callback: Callable[..., Any] | None = None) -> Callable[..., Any] | None:
+    @overload
+    def set_claims_getter(self, callback: _F, *, inline: bool = False) -> _F: ...
+
+    @overload
+    def set_claims_getter(self, callback: None, *, inline: bool = False) -> None: ...
+
+    @overload
+    def set_claims_getter(self, *, inline: bool = False) -> Callable[[_F], _F]: ...
+
+    def set_claims_getter(self, callback: Any = _DECORATE, *, inline: bool = False) -> Any:
         """Register the function that gives new access tokens fresh claims at a refresh; usable as a decorator.
 
         Args:
             callback: Takes the uid and the refresh token's payload, sync or async; returns claims that
                 replace those of the refresh token, `scopes` its scopes, or `None`. `None` unsets it.
+            inline: Whether a sync function runs on the event loop instead of in a thread.
 
         Returns:
             The callback.
+
+        Raises:
+            TypeError: The callback cannot be called.
         """
-        self._gate.claims_getter = None if callback is None else Callback(callback)
+        if callback is _DECORATE:
+            return partial(self.set_claims_getter, inline=inline)
+        self._gate.claims_getter = None if callback is None else Callback(callback, inline=inline)
         return callback
 
-    def set_callback_token_blocklist(self, callback: _F) -> _F:
-        """The same as `set_token_blocklist`."""
-        return self.set_token_blocklist(callback)
-
-    def set_callback_get_model_instance(self, callback: _F) -> _F:
-        """The same as `set_subject_getter`."""
-        return self.set_subject_getter(callback)
+    # AuthX's names for two of them.
+    set_callback_token_blocklist = set_token_blocklist
+    set_callback_get_model_instance = set_subject_getter
 
     @property
     def callback_is_token_in_blocklist(self) -> Callable[..., Any] | None:
@@ -730,7 +750,7 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
 
         Raises:
             JWTDecodeError: Not a token of this instance.
-            ValueError: The cookie would be larger than browsers keep.
+            ValueError: It is not an access token, or the cookie would be larger than browsers keep.
         """
         self._cookies.set("access", token, response, max_age, None)
 

@@ -42,7 +42,7 @@ from authx.policy import (
     default_subject_from_payload,
 )
 from authx.schema import RequestToken, TokenPayload, TokenResponse
-from authx.types import NotInjectable, StringOrSequence, TokenLocation, TokenType
+from authx.types import UID, NotInjectable, StringOrSequence, TokenLocation, TokenType
 
 __all__ = ["AuthManager", "LoginGuard"]
 
@@ -280,7 +280,7 @@ class AuthManager(ErrorAnswers):
     def create_access_token(
         self,
         login_type: str,
-        uid: str,
+        uid: UID,
         fresh: bool = False,
         headers: Mapping[str, Any] | None = None,
         expiry: _Expiry = None,
@@ -297,7 +297,7 @@ class AuthManager(ErrorAnswers):
     def create_refresh_token(
         self,
         login_type: str,
-        uid: str,
+        uid: UID,
         headers: Mapping[str, Any] | None = None,
         expiry: _Expiry = None,
         data: Mapping[str, Any] | None = None,
@@ -313,7 +313,7 @@ class AuthManager(ErrorAnswers):
     def create_token_pair(
         self,
         login_type: str,
-        uid: str,
+        uid: UID,
         fresh: bool = False,
         headers: Mapping[str, Any] | None = None,
         access_expiry: _Expiry = None,

@@ -12,21 +12,24 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from math import isfinite
 from typing import Any, Final
+from uuid import UUID
 
 from authx.core import checks, codec
 from authx.core.ids import uuid4
 from authx.core.keys import SECRET_ALGORITHMS, Key, KeyRing, key_from_pem, key_from_secret
 from authx.core.strict_json import JSONObject
 from authx.exceptions import AuthxArgumentDeprecationWarning, JWTDecodeError
-from authx.types import StringOrSequence
+from authx.types import UID, StringOrSequence
 
 __all__ = ["create_token", "decode_token"]
 
+# An integer of more bits has more digits than a subject may have; Python refuses to write very long ones at all.
+_MAX_SUBJECT_BITS: Final = 1024
 RESERVED_CLAIMS: Final = frozenset({"fresh", "csrf", "iat", "exp", "iss", "aud", "type", "jti", "nbf", "sub"})
 
 
 def create_token(
-    uid: str,
+    uid: UID,
     key: str | bytes,
     type: str = "access",  # noqa: A002 - the argument's name is AuthX's
     jti: str | None = None,
@@ -46,7 +49,7 @@ def create_token(
     """Sign a token made of these claims.
 
     Args:
-        uid: `sub`.
+        uid: `sub`; of an `int` or `uuid.UUID`, its text.
         key: The secret, or a PEM private key for asymmetric algorithms.
         type: `type`; `fresh` is written only in access tokens.
         jti: `jti`; a random UUID by default.
@@ -67,12 +70,14 @@ def create_token(
         The compact token.
 
     Raises:
+        TypeError: `uid` has a wrong type.
         ValueError: A reserved claim in `additional_data` with `ignore_errors=False`, or a value that
             cannot be signed.
         BadConfigurationError: The key does not fit the algorithm.
     """
     now = time.time()
-    claims: JSONObject = {"sub": uid, "jti": jti or uuid4(os.urandom(16)), "type": type}
+    sub = uid if isinstance(uid, str) else to_subject(uid)
+    claims: JSONObject = {"sub": sub, "jti": jti or uuid4(os.urandom(16)), "type": type}
     if type == "access":
         claims["fresh"] = fresh
     if isinstance(csrf, str):
@@ -219,3 +224,35 @@ def _key(key: str | bytes, algorithm: str) -> Key:
     if algorithm in SECRET_ALGORITHMS:
         return key_from_secret(key, algorithm)
     return key_from_pem(key, algorithm)
+
+
+def to_subject(uid: object) -> str:
+    """Turn an application's user id into the text that tokens and stores hold.
+
+    Args:
+        uid: A `str`, an `int` that is not a `bool`, or a `uuid.UUID`; subclasses count. Of a string
+            enumeration, the characters it holds.
+
+    Returns:
+        The text: 1 to 255 characters.
+
+    Raises:
+        TypeError: The user id has another type.
+        ValueError: The text is empty, too long, or contains NUL or a lone surrogate.
+    """
+    if type(uid) is str:
+        text = uid
+    elif isinstance(uid, str):
+        # A subclass may write itself differently: `class Role(str, Enum)` gives "Role.ADMIN".
+        text = str.__str__(uid)
+    elif isinstance(uid, int) and not isinstance(uid, bool):
+        text = int.__repr__(uid) if uid.bit_length() <= _MAX_SUBJECT_BITS else ""
+    elif isinstance(uid, UUID):
+        text = UUID.__str__(uid)
+    else:
+        raise TypeError(f"uid must be a str, an int or a uuid.UUID, not {type(uid).__name__}")
+    if not checks.is_subject(text):
+        raise ValueError(
+            f"uid must have 1 to {checks.MAX_SUBJECT_LENGTH} characters, and no NUL or lone surrogate among them"
+        )
+    return text

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from uuid import UUID
 
 from typing_extensions import TypeVar
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from authx.schema import SessionInfo
 
 __all__ = [
+    "UID",
     "AlgorithmType",
     "AsymmetricAlgorithmType",
     "DateTimeExpression",
@@ -41,6 +43,8 @@ T_co = TypeVar("T_co", covariant=True)
 Numeric = float | int
 ObjectOrSequence: TypeAlias = T | Sequence[T]
 StringOrSequence = str | Sequence[str]
+# A user id, as applications pass it; tokens and stores hold the text that `str()` makes of it.
+UID: TypeAlias = str | int | UUID
 DateTimeExpression = datetime | timedelta
 
 SymmetricAlgorithmType = Literal["HS256", "HS384", "HS512"]

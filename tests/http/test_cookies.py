@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from fastapi import FastAPI, Response
+from starlette.requests import Request
 from starlette.responses import RedirectResponse, StreamingResponse
 from tests.compat.tokens import claims_of
 from tests.http.knock import COOKIES, OTHER_SECRET, SECRET, Clock, knock, make_auth
@@ -34,6 +35,28 @@ def attributes_of(line):
 
 def attributes_without_age(line):
     return {name: value for name, value in attributes_of(line).items() if name not in ("max-age", "expires")}
+
+
+class TestTypes:
+    @pytest.mark.parametrize(("kind", "other"), [("access", "refresh"), ("refresh", "access")])
+    @pytest.mark.parametrize("bundled", [False, True])
+    def test_the_cookies_of_one_type_do_not_take_a_token_of_the_other(self, kind, other, bundled):
+        auth, response = make_auth(**COOKIES), Response()
+        token = getattr(auth, f"create_{other}_token")("alice")
+        setter = auth
+        if bundled:
+            setter = auth.get_dependency(Request({"type": "http", "scheme": "https", "headers": []}), response)
+        with pytest.raises(ValueError, match=f"set_{other}_cookies"):
+            getattr(setter, f"set_{kind}_cookies")(token, response)
+        assert lines_of(response) == []
+
+    @pytest.mark.parametrize("kind", ["access", "refresh"])
+    def test_they_do_not_take_a_token_of_no_type_or_of_another(self, kind):
+        auth, response = make_auth(**COOKIES), Response()
+        for token in (create_token("alice", SECRET, type="id"), create_token("alice", SECRET, type="")):
+            with pytest.raises(ValueError, match="type is"):
+                getattr(auth, f"set_{kind}_cookies")(token, response)
+        assert lines_of(response) == []
 
 
 class TestSetting:

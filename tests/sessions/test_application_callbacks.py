@@ -20,6 +20,10 @@ def coroutine(answer):
     return getter
 
 
+def awaitable(answer):
+    return lambda *_: coroutine(answer)()
+
+
 @pytest.mark.parametrize("kind", [sync, coroutine])
 async def test_a_subject_that_is_gone_is_refused(world, kind):
     tokens = await world.login()
@@ -61,9 +65,20 @@ async def test_a_subject_that_is_gone_loses_the_cookies(site):
 
 async def test_a_subject_that_exists_is_refreshed_whatever_the_getter_returns(world):
     tokens = await world.login()
-    for answer in ({"name": "Alice"}, 0, "", False):
+    for answer in ({"name": "Alice"}, 0, "", True):
         world.auth.set_subject_getter(sync(answer))
         tokens = await world.refreshed(tokens["refresh_token"])
+
+
+@pytest.mark.parametrize("refusal", [None, False])
+@pytest.mark.parametrize("kind", [sync, coroutine, awaitable])
+async def test_a_getter_that_answers_none_or_false_ends_the_session(world, refusal, kind):
+    tokens = await world.login()
+    world.auth.set_subject_getter(kind(refusal))
+    answer = await world.refresh(tokens["refresh_token"])
+    assert (answer.status_code, answer.json()["code"]) == (401, "account_unavailable")
+    world.auth.set_subject_getter(None)
+    assert (await world.refresh(tokens["refresh_token"])).json()["code"] == "session_revoked"
 
 
 async def test_the_getter_is_asked_for_the_subject_of_the_token(world):

@@ -1,6 +1,7 @@
 """Sessions that begin without a write: tokens made synchronously, and tokens that AuthX issued."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from tests.compat.tokens import claims_of
@@ -105,9 +106,18 @@ async def test_an_access_token_tied_by_hand_dies_with_the_session(world):
     assert await world.knock(tied) == 401
 
 
-@pytest.mark.parametrize("sid", ["", "no id", "01ba60d3-3800-7293-8e2f-3738899c0000", 7])
-async def test_an_access_token_cannot_be_tied_to_what_is_no_session_of_the_subject(world, sid):
-    with pytest.raises(ValueError, match="sid="):
+@pytest.mark.parametrize(
+    ("sid", "error"),
+    [
+        ("", ValueError),
+        ("no id", ValueError),
+        ("01ba60d3-3800-7293-8e2f-3738899c0000", ValueError),
+        (7, TypeError),
+        (UUID("01ba60d3-3800-7293-8e2f-3738899c0000"), TypeError),
+    ],
+)
+async def test_an_access_token_cannot_be_tied_to_what_is_no_session_of_the_subject(world, sid, error):
+    with pytest.raises(error, match="sid="):
         world.auth.create_access_token("alice", sid=sid)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from tests.compat.tokens import claims_of
@@ -85,7 +86,8 @@ async def test_ending_a_session_moves_its_end_not_back(world):
     ],
 )
 async def test_what_is_no_session_id_ends_nothing(world, sid):
-    await world.auth.revoke_session(sid)
+    with pytest.raises(ValueError, match="not a session id"):
+        await world.auth.revoke_session(sid)
     assert world.writes() == 0
     assert await world.auth.get_session(sid) is None
 
@@ -269,16 +271,71 @@ async def test_a_spared_session_dies_with_everybody(world):
 
 async def test_another_subject_s_session_cannot_be_spared(world):
     mine, bob = await world.login(), await world.login("bob")
-    await world.auth.revoke_all_sessions("alice", except_session=sid_of(bob["access_token"]))
-    assert await is_dead(world, mine)
+    with pytest.raises(ValueError, match="except_session"):
+        await world.auth.revoke_all_sessions("alice", except_session=sid_of(bob["access_token"]))
+    assert not await is_dead(world, mine)
     assert not await is_dead(world, bob)
 
 
-@pytest.mark.parametrize("spared", ["", "x", "01ba60d3-3800-7293-8e2f-3738899c0000"])
-async def test_what_is_no_session_of_the_subject_spares_nothing(world, spared):
+@pytest.mark.parametrize(
+    ("spared", "error"),
+    [
+        ("", ValueError),
+        ("x", ValueError),
+        ("01ba60d3-3800-7293-8e2f-3738899c0000", ValueError),
+        (7, TypeError),
+        (True, TypeError),
+        (b"x", TypeError),
+    ],
+)
+async def test_what_is_no_session_of_the_subject_cannot_be_spared_and_nothing_ends(world, spared, error):
     mine = await world.login()
-    await world.auth.revoke_all_sessions("alice", except_session=spared)
-    assert await is_dead(world, mine)
+    with pytest.raises(error, match="except_session"):
+        await world.auth.revoke_all_sessions("alice", except_session=spared)
+    assert not await is_dead(world, mine)
+
+
+NO_SESSION_IDS = {
+    "upper case": lambda sid, jti: sid.upper(),
+    "a UUID object": lambda sid, jti: UUID(sid),
+    "a jti": lambda sid, jti: jti,
+    "with braces": lambda sid, jti: "{" + sid + "}",
+    "without hyphens": lambda sid, jti: sid.replace("-", ""),
+    "with a line break": lambda sid, jti: sid + "\n",
+    "bytes": lambda sid, jti: sid.encode(),
+    "None": lambda sid, jti: None,
+    "a list": lambda sid, jti: [sid],
+    "empty": lambda sid, jti: "",
+}
+
+
+@pytest.mark.parametrize("form", NO_SESSION_IDS)
+async def test_revoking_what_is_no_session_id_says_so(world, form):
+    mine = await world.login()
+    wrong = NO_SESSION_IDS[form](sid_of(mine["access_token"]), claims_of(mine["access_token"])["jti"])
+    with pytest.raises(ValueError if isinstance(wrong, str) else TypeError, match="session_id"):
+        await world.auth.revoke_session(wrong)
+    assert not await is_dead(world, mine)
+
+
+@pytest.mark.parametrize("form", NO_SESSION_IDS)
+async def test_what_is_no_session_id_has_no_session_and_another_type_is_an_error(world, form):
+    mine = await world.login()
+    wrong = NO_SESSION_IDS[form](sid_of(mine["access_token"]), claims_of(mine["access_token"])["jti"])
+    if isinstance(wrong, str):
+        assert await world.auth.get_session(wrong) is None
+    else:
+        with pytest.raises(TypeError, match="session_id"):
+            await world.auth.get_session(wrong)
+
+
+@pytest.mark.parametrize(
+    "uid", [None, True, False, b"alice", ["alice"], 1.0, {"id": 1}, object(), "", "a\0", "x" * 256]
+)
+@pytest.mark.parametrize("call", ["revoke_all_sessions", "list_sessions", "create_session"])
+async def test_a_call_for_what_is_no_uid_says_so(world, call, uid):
+    with pytest.raises(ValueError if isinstance(uid, str) else TypeError, match="uid"):
+        await getattr(world.auth, call)(uid)
 
 
 async def test_a_spared_session_can_be_ended_later(world):

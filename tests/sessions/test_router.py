@@ -213,12 +213,6 @@ async def test_authenticate_may_be_any_callable(make_world, kind):
     assert claims_of(answer.json()["access_token"])["sub"] == "alice-right"
 
 
-async def test_a_uid_that_is_no_text_is_written_as_one(world):
-    world.app.include_router(world.auth.router(lambda name, password: 7), prefix="/other")
-    answer = await world.http.post("/other/login", json=RIGHT)
-    assert claims_of(answer.json()["access_token"])["sub"] == "7"
-
-
 async def test_a_second_login_ends_the_first_session_of_this_browser(site):
     await site.http.post("/auth/login", json=RIGHT)
     first = site.http.cookies["access_token_cookie"]

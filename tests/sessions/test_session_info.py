@@ -164,9 +164,9 @@ async def test_it_lives_after_a_cutoff_of_the_same_moment(world):
     assert [one.session_id for one in await world.auth.list_sessions("alice")] == [session.session_id]
 
 
-@pytest.mark.parametrize("uid", ["", "a\0b", "a" * 256, "\ud800", 7, None])
+@pytest.mark.parametrize("uid", ["", "a\0b", "a" * 256, "\ud800", True, None])
 async def test_a_subject_that_cannot_stand_in_a_token_is_an_error(world, uid):
-    with pytest.raises(ValueError, match="uid"):
+    with pytest.raises(ValueError if isinstance(uid, str) else TypeError, match="uid"):
         await world.auth.create_session(uid)
     assert world.writes() == 0
 

@@ -13,6 +13,7 @@ __all__ = [
     "is_session_id",
     "is_session_id_of",
     "refresh_jti",
+    "require_session_id",
     "session_created_at",
     "session_id",
     "subject_hash",
@@ -101,6 +102,37 @@ def is_session_id_of(sid: object, sub: str) -> bool:
         Whether it is lower-case UUIDv7 text that ends in the subject's hash.
     """
     return isinstance(sid, str) and _FORM.fullmatch(sid) is not None and sid[32:] == subject_hash(sub)
+
+
+def require_session_id(value: object, name: str, sub: str | None = None) -> str:
+    """Check a session id that an application passes.
+
+    Args:
+        value: The value.
+        name: The argument it is, for the message.
+        sub: The subject the session must belong to; `None` accepts any.
+
+    Returns:
+        The session id.
+
+    Raises:
+        TypeError: The value is not a `str`.
+        ValueError: The text is not a session id, or is another subject's.
+    """
+    if not isinstance(value, str):
+        raise TypeError(
+            f"{name} must be a session id, which is a str, not {type(value).__name__}; "
+            "take it from a payload's sid or a session's session_id"
+        )
+    if not is_session_id(value):
+        raise ValueError(
+            f"{name} is not a session id: those are UUIDs of version 7 in lower case; "
+            "take it from a payload's sid (not its jti) or a session's session_id"
+        )
+    text = str.__str__(value)
+    if sub is not None and not is_session_id_of(text, sub):
+        raise ValueError(f"{name} is not a session id of this uid: it belongs to a session of another user")
+    return text
 
 
 def refresh_jti(sid: str, generation: int) -> str:

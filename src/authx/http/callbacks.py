@@ -18,11 +18,16 @@ class Callback:
     Args:
         function: A function, coroutine function, partial, or an object with `__call__`.
         inline: Whether a sync function runs on the event loop: right for a look-up in memory.
+
+    Raises:
+        TypeError: `function` cannot be called.
     """
 
     __slots__ = ("_on_loop", "function")
 
     def __init__(self, function: Callable[..., Any], *, inline: bool = False) -> None:
+        if not callable(function):
+            raise TypeError(f"a callback must be a function, not {type(function).__name__}: pass it without calling it")
         self.function: Final = function
         self._on_loop = inline or _is_async(function)
 

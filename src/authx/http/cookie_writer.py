@@ -40,10 +40,14 @@ class CookieWriter:
 
         Raises:
             JWTDecodeError: Not a token of this instance.
-            ValueError: The cookie would be too large for browsers.
+            ValueError: It is a token of the other type, or its cookie would be too large for browsers.
         """
         wiring = self._gate.wiring
         claims = codec.decode(to_bytes(token), wiring.verifier.ring)
+        actual = claims.get("type")
+        if actual != kind:
+            hint = f"; use set_{actual}_cookies for it" if actual in ("access", "refresh") else ""
+            raise ValueError(f"set_{kind}_cookies takes {kind} tokens, and this token's type is {actual!r}{hint}")
         scope = scope or current_scope()
         csrf = claims.get("csrf")
         lines = wiring.cookies[kind].headers(

@@ -351,6 +351,23 @@ class Gate:
             raise RevokedTokenError("Token has been revoked")
         return verified
 
+    async def find_subject(self, sub: str) -> Any:
+        """Ask the application for a token's subject.
+
+        Args:
+            sub: The token's `sub`.
+
+        Returns:
+            The subject; `None` where the answer is `None` or `False`: no such user.
+
+        Raises:
+            AttributeError: No subject getter is set.
+        """
+        if self.subject_getter is None:
+            raise AttributeError("Model callback not set: register one with set_subject_getter")
+        subject = await self.subject_getter(sub)
+        return None if subject is False else subject
+
     async def is_blocked(self, token: bytes, **more: Any) -> bool:
         """Ask the application whether a verified token is revoked, in every spelling that it has.
 

@@ -1,7 +1,7 @@
 """The ready-made router: login, refresh, logout, and the caller's sessions."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple, TypeAlias
 
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel
@@ -19,13 +19,17 @@ from authx.http.callbacks import Callback
 from authx.http.client_script import answer_with_client
 from authx.http.locations import is_json
 from authx.schema import ErrorBody, SessionInfo, SessionTokens, TokenPayload
+from authx.token import to_subject
+from authx.types import UID
 
 if TYPE_CHECKING:
     from authx.main import AuthX
 
 __all__ = ["Authenticate", "Message", "make_router"]
 
-Authenticate: TypeAlias = Callable[[str, str], str | Awaitable[str | None] | None]
+# `False` is as good as `None`; `True` names nobody.
+_Answer: TypeAlias = UID | Literal[False] | None
+Authenticate: TypeAlias = Callable[[str, str], _Answer | Awaitable[_Answer]]
 
 _PATHS: Final[dict[str, str]] = {
     "login": "/login",
@@ -173,14 +177,14 @@ class _Routes:
     async def _login(self, request: Request, response: Response) -> SessionTokens:
         try:
             credentials = await _read_credentials(request)
-            uid = await self._authenticate(credentials.username, credentials.password)
+            uid = _user_of(await self._authenticate(credentials.username, credentials.password))
             if uid is None:
                 await self._auth._gate.session_calls.tell_failed_login(request)
                 raise InvalidCredentialsError("User name or password is wrong")
         except AuthXException as error:
             self._auth._gate.blame(error, request, "access")
             raise
-        return await self._auth.login(str(uid), request, response)
+        return await self._auth.login(uid, request, response)
 
     async def _revoke(self, request: Request, session_id: str, payload: TokenPayload) -> None:
         session = await self._auth.get_session(session_id)
@@ -190,6 +194,35 @@ class _Routes:
             self._auth._gate.blame(error, request, "access")
             raise error
         await self._auth.revoke_session(session_id)
+
+
+def _user_of(answer: object) -> str | None:
+    """Read what `authenticate` answered.
+
+    Args:
+        answer: The answer.
+
+    Returns:
+        The user's id; `None` for wrong credentials. A text that no user id can be counts as that: it is too
+        long or contains NUL, so it comes from the client.
+
+    Raises:
+        TypeError: The answer is neither a user id nor a refusal, so nobody is logged in.
+    """
+    if answer is None or answer is False:
+        return None
+    if answer != "":
+        try:
+            return to_subject(answer)
+        except ValueError:
+            return None
+        except TypeError:
+            pass
+    given = "an empty str" if isinstance(answer, str) else f"a value of type {type(answer).__name__}"
+    raise TypeError(
+        f"authenticate returned {given}, so nobody was logged in: return the user's id (a str that is not empty, "
+        "an int or a uuid.UUID), or None for wrong credentials"
+    )
 
 
 def _seen_by(payload: TokenPayload, session: SessionInfo) -> SessionInfo:

@@ -28,7 +28,7 @@ from authx.http.gate import Gate
 from authx.http.locations import Found
 from authx.http.requirement import Requirement
 from authx.http.wiring import location_names
-from authx.issuer import Issued, LoginDetails, TokenRequest, require_subject
+from authx.issuer import Issued, LoginDetails, TokenRequest
 from authx.schema import SessionInfo, SessionTokens, TokenPayload
 from authx.sessions.admin import SessionAdmin, device_text
 from authx.sessions.engine import SessionEngine
@@ -122,7 +122,7 @@ class SessionCalls:
     ) -> tuple[Session, Issued, Issued]:
         issuer = self._gate.wiring.issuer
         device = device_text(details.device_info)
-        sid = await self.admin.new_sid(require_subject(uid), now)
+        sid = await self.admin.new_sid(uid, now)
         created_at = session_created_at(sid)
         csrf = issuer.new_csrf()
         asked = TokenRequest(
@@ -189,7 +189,7 @@ class SessionCalls:
     ) -> Mapping[str, Any] | None:
         """Ask whether the user still exists, and for fresh claims; before anything is consumed."""
         sub = presented.use.presented.sub
-        if self._gate.subject_getter is not None and await self._gate.subject_getter(sub) is None:
+        if self._gate.subject_getter is not None and await self._gate.find_subject(sub) is None:
             use = presented.use
             await sessions.end_session(use.presented.sid, sub=sub, reason="account", now=use.now)
             await sessions.tell("session_revoked", uid=sub, session_id=use.presented.sid, client=client)

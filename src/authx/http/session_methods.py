@@ -7,12 +7,12 @@ from typing import Any, TypeVar
 from starlette.requests import Request
 from starlette.responses import Response
 
-from authx.core.ids import is_session_id
+from authx.core.ids import is_session_id, is_session_id_of, require_session_id
 from authx.http.gate import Gate
 from authx.issuer import LoginDetails
 from authx.schema import SessionInfo, SessionTokens
-from authx.token import to_bytes
-from authx.types import SessionStoreProtocol, StringOrSequence
+from authx.token import to_bytes, to_subject
+from authx.types import UID, SessionStoreProtocol, StringOrSequence
 
 __all__ = ["SessionMethods"]
 
@@ -28,7 +28,7 @@ class SessionMethods:
 
     async def login(
         self,
-        uid: str,
+        uid: UID,
         request: Request,
         response: Response,
         *,
@@ -46,7 +46,7 @@ class SessionMethods:
         Sets cookies where cookies are a location.
 
         Args:
-            uid: The subject: 1 to 255 characters.
+            uid: The subject: a `str`, `int` or `uuid.UUID` whose text has 1 to 255 characters.
             request: The request.
             response: The response that FastAPI will complete.
             fresh: Whether the user has just proved who they are; for the access token.
@@ -64,11 +64,11 @@ class SessionMethods:
         Raises:
             StoreUnavailableError: The store does not answer; nothing began.
             BadConfigurationError: The instance has no store, or no signing key.
-            TypeError: `data` sets a reserved claim.
-            ValueError: An argument cannot stand in a token or a row.
+            TypeError: `data` sets a reserved claim, or `uid` has a wrong type.
+            ValueError: An argument cannot be part of a token or a row.
         """
         return await self._gate.session_calls.login(
-            uid,
+            to_subject(uid),
             request,
             response,
             LoginDetails(fresh, data, scopes, audience, headers, access_expiry, refresh_expiry, device_info),
@@ -116,30 +116,44 @@ class SessionMethods:
         """End a session: its refresh token, and every access token of it.
 
         Args:
-            session_id: The session's id, as in a payload's `sid`.
+            session_id: The session's id, as in a payload's `sid` or a session's `session_id`.
 
         Raises:
             StoreUnavailableError: The store does not answer.
+            TypeError: `session_id` is not a `str`.
+            ValueError: `session_id` cannot be the id of a session in this store; nothing was ended. A store set with
+                `set_session_store` has ids of its own, and takes any.
         """
         if self._foreign_store is not None:
             await self._foreign_store.delete(session_id)
-        if self._gate.engine is not None and is_session_id(session_id):
-            await self._gate.session_calls.admin.revoke_session(session_id)
+            if not is_session_id(session_id):
+                return
+        if self._gate.engine is not None:
+            await self._gate.session_calls.admin.revoke_session(require_session_id(session_id, "session_id"))
 
-    async def revoke_all_sessions(self, uid: str, except_session: str | None = None) -> None:
+    async def revoke_all_sessions(self, uid: UID, except_session: str | None = None) -> None:
         """End everything a subject holds: sessions, and tokens of sessions that have no row yet.
 
         Args:
-            uid: The subject.
+            uid: The subject: a `str`, `int` or `uuid.UUID`.
             except_session: The id of one session that lives on: "log out my other devices".
 
         Raises:
             StoreUnavailableError: The store does not answer.
+            TypeError: An argument has a wrong type; nothing was ended.
+            ValueError: `uid` cannot be a subject, or `except_session` is not a session of it; nothing was ended.
         """
+        sub, spared = to_subject(uid), except_session
+        if spared is not None:
+            if self._foreign_store is None:
+                spared = require_session_id(spared, "except_session", sub)
+            elif not is_session_id_of(spared, sub):
+                # An id of the other store: no session here has it.
+                spared = None
         if self._foreign_store is not None:
-            await self._foreign_store.delete_all_by_user(uid)
+            await self._foreign_store.delete_all_by_user(sub)
         if self._gate.engine is not None:
-            await self._gate.session_calls.admin.revoke_subject(uid, except_session)
+            await self._gate.session_calls.admin.revoke_subject(sub, spared)
 
     async def revoke_everyone(self) -> None:
         """End every session of everybody.
@@ -163,47 +177,53 @@ class SessionMethods:
         """
         await self._gate.session_calls.admin.revoke_token(to_bytes(token), self._gate.wiring.verifier)
 
-    async def list_sessions(self, uid: str) -> list[SessionInfo]:
+    async def list_sessions(self, uid: UID) -> list[SessionInfo]:
         """List a subject's live sessions, newest first, at most 100.
 
         Args:
-            uid: The subject.
+            uid: The subject: a `str`, `int` or `uuid.UUID`.
 
         Returns:
             The sessions; none where the instance has no store.
 
         Raises:
             StoreUnavailableError: The store does not answer.
+            TypeError: `uid` has a wrong type.
+            ValueError: `uid` cannot be a subject.
         """
+        sub = to_subject(uid)
         if self._foreign_store is not None:
-            return await self._foreign_store.list_by_user(uid)
-        return [] if self._gate.engine is None else await self._gate.session_calls.admin.list(uid)
+            return await self._foreign_store.list_by_user(sub)
+        return [] if self._gate.engine is None else await self._gate.session_calls.admin.list(sub)
 
     async def get_session(self, session_id: str) -> SessionInfo | None:
         """Find a session, also one that was ended.
 
         Args:
-            session_id: The session's id.
+            session_id: The session's id; it may come from a client.
 
         Returns:
-            The session; `None` if there is no row of it.
+            The session; `None` if there is no such session, also where no session can have that id.
 
         Raises:
             StoreUnavailableError: The store does not answer.
+            TypeError: `session_id` is not a `str`.
         """
         if self._foreign_store is not None:
             return await self._foreign_store.get(session_id)
+        if not isinstance(session_id, str):
+            raise TypeError(f"session_id must be a str, not {type(session_id).__name__}")
         if self._gate.engine is None or not is_session_id(session_id):
             return None
         return await self._gate.session_calls.admin.get(session_id)
 
     async def create_session(
-        self, uid: str, request: Request | None = None, device_info: Mapping[str, Any] | None = None
+        self, uid: UID, request: Request | None = None, device_info: Mapping[str, Any] | None = None
     ) -> SessionInfo:
         """Write a session without tokens; tie tokens to it with `sid=`.
 
         Args:
-            uid: The subject.
+            uid: The subject: a `str`, `int` or `uuid.UUID`.
             request: Where address and user agent are taken from.
             device_info: What to note about the device: at most 2 KiB of JSON.
 
@@ -212,13 +232,15 @@ class SessionMethods:
 
         Raises:
             StoreUnavailableError: The store does not answer.
-            ValueError: An argument cannot stand in a row.
+            TypeError: `uid` has a wrong type.
+            ValueError: An argument cannot be part of a row.
         """
+        sub = to_subject(uid)
         if self._foreign_store is None and self._gate.engine is not None:
-            return await self._gate.session_calls.create(uid, request, device_info)
+            return await self._gate.session_calls.create(sub, request, device_info)
         address = None if request is None or request.client is None else request.client.host
         session = SessionInfo(
-            uid=uid,
+            uid=sub,
             ip_address=address,
             user_agent=None if request is None else request.headers.get("user-agent"),
             device_info=None if device_info is None else dict(device_info),
@@ -246,8 +268,12 @@ class SessionMethods:
             The callback, or a decorator.
 
         Raises:
+            TypeError: `event` is not a `str`, or the callback cannot be called.
             ValueError: There is no such event.
         """
+        from authx.sessions.events import require_event
+
+        require_event(event)
         if callback is not None:
             self._gate.events.add(event, callback)
             return callback

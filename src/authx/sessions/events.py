@@ -7,7 +7,7 @@ from datetime import datetime
 from inspect import isawaitable
 from typing import Any, Final
 
-__all__ = ["EVENTS", "Events", "SecurityEvent"]
+__all__ = ["EVENTS", "Events", "SecurityEvent", "require_event"]
 
 _logger = logging.getLogger("authx.security")
 
@@ -69,10 +69,12 @@ class Events:
             listener: Called with each such event; sync or async.
 
         Raises:
+            TypeError: The listener cannot be called.
             ValueError: There is no event of that name.
         """
-        if event not in EVENTS:
-            raise ValueError(f"{event!r} is no event; there are {', '.join(sorted(EVENTS))}")
+        require_event(event)
+        if not callable(listener):
+            raise TypeError(f"a listener must be a function, not {type(listener).__name__}")
         self._listeners.setdefault(event, []).append(listener)
 
     async def tell(self, happened: SecurityEvent) -> None:
@@ -101,3 +103,19 @@ class Events:
                     await answer
             except Exception:
                 _logger.exception("a listener of %s failed", happened.event)
+
+
+def require_event(event: object) -> None:
+    """Refuse what is not the name of an event.
+
+    Args:
+        event: The name.
+
+    Raises:
+        TypeError: It is not a `str`: the function, where the decorator's argument was forgotten.
+        ValueError: There is no event of that name.
+    """
+    if not isinstance(event, str):
+        raise TypeError(f'on() takes the name of an event, not {type(event).__name__}: write @auth.on("login")')
+    if event not in EVENTS:
+        raise ValueError(f"{event!r} is not an event; the events are {', '.join(sorted(EVENTS))}")

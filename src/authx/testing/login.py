@@ -12,7 +12,7 @@ from authx.core.codec import read_unverified
 from authx.http.wiring import location_names
 from authx.main import AuthX
 from authx.schema import TokenResponse
-from authx.types import TokenLocation, TokenType
+from authx.types import UID, TokenLocation, TokenType
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
@@ -27,7 +27,7 @@ _CARRIED: Final[frozenset[TokenLocation]] = frozenset({"headers", "cookies", "qu
 def login_client(
     app: ASGIApp,
     auth: AuthX[Any],
-    uid: str,
+    uid: UID,
     *,
     scopes: Sequence[str] | None = None,
     fresh: bool = False,
@@ -45,7 +45,7 @@ def login_client(
     Args:
         app: The application.
         auth: Its instance.
-        uid: The subject.
+        uid: The subject: a `str`, `int` or `uuid.UUID`.
         scopes: What both tokens allow.
         fresh: Whether the user has just proved who they are.
         data: Further claims of both tokens.
