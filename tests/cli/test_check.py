@@ -1,8 +1,11 @@
 """`authx check`: what it is given, what it finds there, and how it ends."""
 
+import asyncio
 import json
 
 import pytest
+
+from authx.stores import open_store
 
 from .conftest import SECRET
 
@@ -37,6 +40,29 @@ def test_the_settings_of_the_environment_are_checked_by_default(authx, monkeypat
     monkeypatch.setenv("JWT_SECRET_KEY", SECRET)
     done = authx("check", "--strict")
     assert (done.code, codes(done), done.err) == (0, ["store-none"], "")
+
+
+def test_the_store_of_the_environment_may_be_that_of_a_login_type(authx, monkeypatch):
+    monkeypatch.setenv("JWT_SECRET_KEY", SECRET)
+    monkeypatch.setenv("JWT_STORE_URL", "sqlite:///auth.db")
+    monkeypatch.setenv("JWT_STORE_CREATE_SCHEMA", "false")
+    store = open_store("sqlite:///auth.db").namespace("admin")
+
+    async def make() -> None:
+        await store.open()
+        await store.create_schema()
+        await store.close()
+
+    asyncio.run(make())
+    assert codes(authx("check")) == ["store-tables"]
+    assert codes(authx("check", "--login-type", "admin")) == []
+
+
+def test_a_target_has_a_login_type_of_its_own(authx, module):
+    module("auth = AuthX(GOOD, login_type='admin')")
+    done = authx("check", "main:auth", "--login-type", "user")
+    assert done.code == 2
+    assert "leave it out" in done.err
 
 
 def test_an_instance_with_a_store_and_an_application_has_no_findings(authx, module):

@@ -54,6 +54,12 @@ def test_the_prefix_of_the_environment_counts(authx, monkeypatch):
     assert "theirs_sessions" in authx("schema", "sqlite").out
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_the_schema_may_be_that_of_a_login_type(authx, kind):
+    assert "authx__admin_sessions" in authx("schema", kind, "--login-type", "admin").out
+    assert authx("schema", kind, "--login-type", "admin", "--prefix", "a b").code == 2
+
+
 def test_the_schema_needs_no_driver():
     code = (
         "import sys; sys.modules['asyncpg'] = None; sys.argv = ['authx', 'schema', 'postgresql']\n"

@@ -18,7 +18,7 @@ from authx.cli.prune import prune_in_slices
 from authx.cli.stores import longest_life
 from authx.core.ids import session_id
 from authx.core.session import Revocation, Session
-from authx.stores import open_store
+from authx.stores import namespace_of, open_store
 from authx.testing.contract.harness import DAY, session_of
 
 from .conftest import SECRET
@@ -44,8 +44,11 @@ class Place:
         return ["--store", self.url, "--prefix", self.prefix]
 
     def do(self, work) -> Any:
+        return self.do_for(None, work)
+
+    def do_for(self, login_type: str | None, work) -> Any:
         async def on_it():
-            store = open_store(self.url, self.prefix)
+            store = namespace_of(open_store(self.url, self.prefix), login_type)
             try:
                 await store.open()
                 await store.create_schema()
@@ -375,6 +378,37 @@ def test_store_and_prefix_may_be_those_of_the_environment(authx, monkeypatch, fo
     monkeypatch.setenv("JWT_STORE_URL", place.url)
     monkeypatch.setenv("JWT_STORE_PREFIX", "mine_")
     assert json.loads(authx("sessions", "list", "--user", "anna").out)[0]["session_id"] == one.sid
+
+
+def test_with_a_login_type_its_own_sessions_are_listed_and_ended(authx, place):
+    one, other = row(), row()
+    place.add(one)
+    place.do_for("admin", lambda store: store.create(other))
+    admins = [*place.options, "--login-type", "admin"]
+    shown = json.loads(authx("sessions", "list", "--user", "anna", *admins).out)
+    assert [each["session_id"] for each in shown] == [other.sid]
+    assert authx("sessions", "revoke-all", "--user", "anna", "--yes", *admins).code == 0
+    assert authx("sessions", "revoke", other.sid, *admins).code == 0
+    assert authx("prune", *admins).code == 0
+    assert json.loads(authx("sessions", "list", "--user", "anna", *admins).out) == []
+    assert listed(authx, place) == [one.sid]
+
+
+def test_with_auth_the_login_type_is_that_of_the_instance(authx, folder):
+    (folder / "apps.py").write_text(
+        "from authx import AuthX, AuthXConfig\n"
+        f"auth = AuthX(AuthXConfig(JWT_SECRET_KEY={SECRET!r}), login_type='admin', store='sqlite:///auth.db')\n"
+    )
+    place = Place(f"sqlite:///{folder}/auth.db", "authx_")
+    one = row()
+    place.add(row())
+    place.do_for("admin", lambda store: store.create(one))
+    for more in ((), ("--login-type", "admin")):
+        shown = json.loads(authx("sessions", "list", "--user", "anna", "--auth", "apps:auth", *more).out)
+        assert [each["session_id"] for each in shown] == [one.sid]
+    refused = authx("sessions", "list", "--user", "anna", "--auth", "apps:auth", "--login-type", "user")
+    assert refused.code == 2
+    assert "login_type 'admin'" in refused.err
 
 
 @pytest.mark.parametrize("user", ["", "x" * 256, "nul\0"])

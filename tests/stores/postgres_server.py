@@ -82,8 +82,12 @@ async def drop_tables(url: str, prefix: str) -> None:
 
     connection = await asyncpg.connect(url)
     try:
-        names = ", ".join(f"{prefix}{table}" for table in ("sessions", "cutoffs", "revocations", "meta"))
-        await connection.execute(f"DROP TABLE IF EXISTS {names}")
+        # Those of namespaces too, whose names go on after the prefix.
+        names = await connection.fetch(
+            "SELECT relname FROM pg_class WHERE relkind = 'r' AND starts_with(relname, $1)", prefix
+        )
+        if names:
+            await connection.execute(f"DROP TABLE {', '.join(name for (name,) in names)}")
     finally:
         await connection.close()
 

@@ -52,6 +52,12 @@ class TestContractOverOneLane(StoreContract):
         return lambda: PostgreSQLStore(postgres_url, prefix=postgres_prefix, lanes=1)
 
 
+class TestContractOfANamespace(StoreContract):
+    @pytest.fixture
+    def make_store(self, postgres_url: str, postgres_prefix: str) -> MakeStore:
+        return lambda: PostgreSQLStore(postgres_url, prefix=postgres_prefix).namespace("Admin staff")
+
+
 @pytest.fixture
 async def store(postgres_url: str, postgres_prefix: str) -> AsyncIterator[PostgreSQLStore]:
     async with opened(PostgreSQLStore(postgres_url, prefix=postgres_prefix)) as store:
@@ -666,6 +672,31 @@ def test_a_pool_that_is_too_small_is_refused(size, lanes):
 
     with pytest.raises(BadConfigurationError, match="a larger max_size"):
         PostgreSQLStore(pool=Small(), lanes=lanes)
+
+
+@pytest.mark.parametrize(("size", "lanes"), [(10, 3), (8, 2)])
+def test_a_pool_that_is_too_small_for_its_namespaces_is_refused(size, lanes):
+    class Small:
+        def get_max_size(self) -> int:
+            return size
+
+    store = PostgreSQLStore(pool=Small(), lanes=lanes)
+    store.namespace("admin")
+    store.namespace("admin")
+    with pytest.raises(BadConfigurationError, match="a larger max_size, or the store fewer lanes"):
+        store.namespace("user")
+
+
+async def test_namespaces_share_what_a_store_takes_of_a_pool(postgres_url, postgres_prefix):
+    async with asyncpg.create_pool(postgres_url, min_size=0, max_size=10) as pool:
+        store = PostgreSQLStore(pool=pool, prefix=postgres_prefix)
+        namespaces = [store.namespace(name) for name in ("admin", "user")]
+        async with opened(namespaces[0]), opened(namespaces[1]):
+            for each in namespaces:
+                await at_once(20, lambda _, each=each: each.list("alice", NOW))
+                await each.revoke(end_token())
+                await each.revocations("")
+            assert pool.get_size() - pool.get_idle_size() == 6
 
 
 async def test_a_store_over_a_pool_revokes_and_refreshes_as_any_other(pool, postgres_prefix, store):

@@ -154,6 +154,14 @@ class TestContract(StoreContract):
         return lambda: RedisStore(url, prefix=prefix)
 
 
+class TestContractOfANamespace(StoreContract):
+    deletes_sessions_itself = True
+
+    @pytest.fixture
+    def make_store(self, url: str, prefix: str) -> MakeStore:
+        return lambda: RedisStore(url, prefix=prefix).namespace("admin")
+
+
 class Watch:
     """What clients send to the server, scripts' own calls left out."""
 

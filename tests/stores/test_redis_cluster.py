@@ -70,6 +70,14 @@ class TestContract(StoreContract):
         return lambda: RedisStore(cluster_url(nodes[0]))
 
 
+class TestContractOfANamespace(StoreContract):
+    deletes_sessions_itself = True
+
+    @pytest.fixture
+    def make_store(self, nodes: list[Node]) -> MakeStore:
+        return lambda: RedisStore(cluster_url(nodes[0])).namespace("{feed}")
+
+
 def cluster_url(node: Node) -> str:
     return node.url.replace("redis://", "redis+cluster://")
 

@@ -39,6 +39,12 @@ class TestContract(StoreContract):
         return lambda: SQLiteStore(tmp_path / "auth.db")
 
 
+class TestContractOfANamespace(StoreContract):
+    @pytest.fixture
+    def make_store(self, tmp_path: Path) -> MakeStore:
+        return lambda: SQLiteStore(tmp_path / "auth.db").namespace("admin")
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "auth.db"
@@ -105,12 +111,6 @@ def test_a_url_that_names_no_file_is_refused_with_advice(url, advice):
     with pytest.raises(BadConfigurationError, match=advice) as raised:
         open_store(url)
     assert "secret" not in str(raised.value)
-
-
-@pytest.mark.parametrize("prefix", ["1a_", "a-b", "", "ä_", "a b", "x" * 33, "a;DROP TABLE x;--"])
-def test_a_prefix_that_cannot_begin_a_name_is_refused(prefix, path):
-    with pytest.raises(BadConfigurationError, match="must begin with a letter"):
-        SQLiteStore(path, prefix=prefix)
 
 
 async def test_nothing_is_opened_at_construction(path):

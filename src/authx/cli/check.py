@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 import typer
 
 from authx.cli.findings import Finding, Surroundings, of_config, variable_findings
-from authx.cli.output import AsJson, as_text, console, show_json, show_wrapped, wants_json
+from authx.cli.output import AsJson, Failure, as_text, console, show_json, show_wrapped, wants_json
 from authx.cli.store_check import store_findings, unusable
+from authx.cli.stores import LoginType
 from authx.config import AuthXConfig
 from authx.exceptions import BadConfigurationError
 
@@ -40,6 +41,7 @@ def check(
             "--workers", metavar="N", min=1, help="How many processes serve. Default: WEB_CONCURRENCY, or one."
         ),
     ] = None,
+    login_type: LoginType = None,
     strict: Annotated[bool, typer.Option("--strict", help="Count warnings as errors.")] = False,
     as_json: AsJson = None,
 ) -> None:
@@ -47,7 +49,7 @@ def check(
 
     Ends with 1 where there is an error (with --strict: or a warning), else with 0.
     """
-    found = examine(target, os.environ, workers)
+    found = examine(target, os.environ, workers, login_type)
     found.sort(key=lambda one: list(_SEVERITIES).index(one[1].severity))
     if wants_json(as_json):
         show_json([{**asdict(finding), "instance": where} for where, finding in found])
@@ -58,26 +60,32 @@ def check(
         raise typer.Exit(_BAD)
 
 
-def examine(target: str | None, environment: Mapping[str, str], workers: int | None = None) -> list[_Found]:
+def examine(
+    target: str | None, environment: Mapping[str, str], workers: int | None = None, login_type: str | None = None
+) -> list[_Found]:
     """Examine an instance, or the settings of the environment.
 
     Args:
         target: `module:attribute`; `None` for the environment.
         environment: The environment's variables, for their names and `WEB_CONCURRENCY`.
         workers: How many processes serve; `None`: as the environment says.
+        login_type: The login type whose namespace in the environment's store is examined; a target has its own.
 
     Returns:
         What was found, each with the name of its instance.
 
     Raises:
-        Failure: The target leads to nothing that can be examined.
+        Failure: The target leads to nothing that can be examined, or comes with a login type.
     """
     from authx.cli.mistakes import refusals
+
+    if target is not None and login_type is not None:
+        raise Failure(f"--login-type is for the settings of the environment; {target} has its own: leave it out")
 
     found: list[_Found] = [(None, finding) for finding in variable_findings(environment)]
     count = _workers(environment) if workers is None else workers
     try:
-        found += _of_target(target, count) if target is not None else _of_environment(count)
+        found += _of_target(target, count) if target is not None else _of_environment(count, login_type)
     except refusals() as error:
         found += [(target, finding) for finding in _refused(error)]
     return found
@@ -88,15 +96,15 @@ def _workers(environment: Mapping[str, str]) -> int:
     return int(text) if text.isascii() and text.isdecimal() else 1
 
 
-def _of_environment(workers: int) -> Iterator[_Found]:
-    from authx.stores import open_store
+def _of_environment(workers: int, login_type: str | None) -> Iterator[_Found]:
+    from authx.stores import namespace_of, open_store
 
     config = AuthXConfig()
     store: Store | None = None
     broken: list[Finding] = []
     if config.JWT_STORE_URL is not None:
         try:
-            store = open_store(config.JWT_STORE_URL, config.JWT_STORE_PREFIX)
+            store = namespace_of(open_store(config.JWT_STORE_URL, config.JWT_STORE_PREFIX), login_type)
         except BadConfigurationError as error:
             broken.append(unusable(error))
     kind: Literal["none", "memory", "lasting"] = "lasting" if broken else _kind_of(store)

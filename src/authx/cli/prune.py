@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from authx.cli.output import AsJson, console, say, show_json, wants_json
-from authx.cli.stores import Auth, Prefix, StoreURL, operate, run
+from authx.cli.stores import Auth, LoginType, Place, Prefix, StoreURL, operate, run
 
 if TYPE_CHECKING:
     from authx.stores import Store
@@ -22,6 +22,7 @@ _DEFAULT: Final = 1000
 def prune(
     store: StoreURL = None,
     prefix: Prefix = "authx_",
+    login_type: LoginType = None,
     auth: Auth = None,
     limit: Annotated[
         int, typer.Option("--limit", metavar="N", min=1, max=_MOST, help="How many rows at a time.")
@@ -32,15 +33,15 @@ def prune(
 
     Applications do so by themselves, once a minute. This is for a store that none of them has run on for long.
     """
-    deleted = run(_prune(store, prefix, auth, limit))
+    deleted = run(_prune(Place(store, prefix, login_type, auth), limit))
     if wants_json(as_json):
         show_json({"deleted": deleted})
     else:
         say(f"{deleted:,} deleted")
 
 
-async def _prune(url: str | None, prefix: str, auth: str | None, limit: int) -> int:
-    async with operate(url, prefix, auth) as operated:
+async def _prune(place: Place, limit: int) -> int:
+    async with operate(place) as operated:
         if not sys.stderr.isatty():
             return await prune_in_slices(operated.store, limit, lambda _: None)
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 import typer
 
 from authx.cli.output import Failure, say, warn
-from authx.cli.stores import Prefix
+from authx.cli.stores import LoginType, Prefix
 from authx.exceptions import BadConfigurationError
 
 __all__ = ["schema"]
@@ -20,6 +20,7 @@ _WITHOUT: Final = {
 def schema(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="postgresql or sqlite.")],
     prefix: Prefix = "authx_",
+    login_type: LoginType = None,
 ) -> None:
     """Print the SQL that creates a store's tables, for migrations of your own.
 
@@ -32,17 +33,18 @@ def schema(
     if name not in _SQL:
         raise Failure(f"there is no schema for {kind!r}; use postgresql or sqlite")
     try:
-        say(tables(name, prefix), end="")
+        say(tables(name, prefix, login_type), end="")
     except BadConfigurationError as error:
         raise Failure(str(error)) from None
 
 
-def tables(kind: str, prefix: str) -> str:
+def tables(kind: str, prefix: str, login_type: str | None = None) -> str:
     """Write the statements; repeating them changes nothing. No driver is needed for it.
 
     Args:
         kind: `postgresql` or `sqlite`.
         prefix: Begins the names of the tables.
+        login_type: The login type whose namespace they are for.
 
     Returns:
         SQL, each statement ending in a semicolon.
@@ -50,8 +52,11 @@ def tables(kind: str, prefix: str) -> str:
     Raises:
         BadConfigurationError: The prefix cannot begin a name.
     """
+    from authx.stores.prefixes import namespace_prefix, require_prefix
+
+    names = require_prefix(prefix) if login_type is None else namespace_prefix(require_prefix(prefix), login_type)
     if _SQL[kind] == "postgresql":
         from authx.stores.postgresql_schema import schema as statements
     else:
         from authx.stores.sqlite_schema import schema as statements
-    return statements(prefix)
+    return statements(names)

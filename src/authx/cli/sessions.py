@@ -8,7 +8,7 @@ import typer
 
 from authx.cli.browser import browser
 from authx.cli.output import AsJson, Failure, console, first_line, printable, say, show_json, wants_json, warn
-from authx.cli.stores import Auth, Operated, Prefix, StoreURL, operate, run
+from authx.cli.stores import Auth, LoginType, Operated, Place, Prefix, StoreURL, operate, run
 from authx.cli.words import moment, relative
 from authx.core.checks import is_subject
 from authx.core.ids import is_session_id, is_session_id_of
@@ -37,12 +37,13 @@ def list_sessions(
     user: User,
     store: StoreURL = None,
     prefix: Prefix = "authx_",
+    login_type: LoginType = None,
     auth: Auth = None,
     as_json: AsJson = None,
 ) -> None:
     """Show a user's live sessions, newest first, at most 100."""
     _require_user(user)
-    found = run(_list(store, prefix, auth, user))
+    found = run(_list(Place(store, prefix, login_type, auth), user))
     if wants_json(as_json):
         show_json([_as_json(info) for info in found])
     elif found:
@@ -61,6 +62,7 @@ def revoke(
     ] = None,
     store: StoreURL = None,
     prefix: Prefix = "authx_",
+    login_type: LoginType = None,
     auth: Auth = None,
     as_json: AsJson = None,
 ) -> None:
@@ -72,7 +74,7 @@ def revoke(
         raise Failure("that is no session id: it has 36 characters, as `authx sessions list` shows it")
     if user is not None:
         _require_user(user)
-    found = run(_revoke(store, prefix, auth, session_id, user))
+    found = run(_revoke(Place(store, prefix, login_type, auth), session_id, user))
     if wants_json(as_json):
         show_json({"revoked": session_id, "user": None if found is None else found.uid})
     else:
@@ -90,6 +92,7 @@ def revoke_all(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     store: StoreURL = None,
     prefix: Prefix = "authx_",
+    login_type: LoginType = None,
     auth: Auth = None,
     as_json: AsJson = None,
 ) -> None:
@@ -100,14 +103,15 @@ def revoke_all(
     _require_user(user)
     if spared is not None and not is_session_id_of(spared, user):
         raise Failure("--except names no session of this user; `authx sessions list` shows their ids")
+    place = Place(store, prefix, login_type, auth)
     if not yes and not sys.stdin.isatty():
         raise Failure("nobody can be asked here: give --yes to end all sessions of the user")
     if not yes:
         # Nothing is open while somebody thinks about it.
-        listed = len({info.session_id for info in run(_list(store, prefix, auth, user))} - {spared})
+        listed = len({info.session_id for info in run(_list(place, user))} - {spared})
         if not _confirmed(user, listed, spared):
             raise Failure("nothing was ended", _REFUSED)
-    ended = run(_revoke_all(store, prefix, auth, user, spared))
+    ended = run(_revoke_all(place, user, spared))
     if wants_json(as_json):
         show_json({"user": user, "ended": ended, "spared": spared})
     else:
@@ -118,15 +122,13 @@ for _name, _command in (("list", list_sessions), ("revoke", revoke), ("revoke-al
     sessions.command(_name, short_help=first_line(_command))(_command)
 
 
-async def _list(url: str | None, prefix: str, auth: str | None, user: str) -> "list[SessionInfo]":
-    async with operate(url, prefix, auth) as operated:
+async def _list(place: Place, user: str) -> "list[SessionInfo]":
+    async with operate(place) as operated:
         return await operated.admin.list(user)
 
 
-async def _revoke(
-    url: str | None, prefix: str, auth: str | None, session_id: str, user: str | None
-) -> "SessionInfo | None":
-    async with operate(url, prefix, auth) as operated:
+async def _revoke(place: Place, session_id: str, user: str | None) -> "SessionInfo | None":
+    async with operate(place) as operated:
         found = await operated.admin.get(session_id)
         if user is not None and not _is_of(session_id, user, found):
             raise Failure(f"this is no session of {printable(user)}; nothing was ended", _REFUSED)
@@ -140,8 +142,8 @@ def _is_of(session_id: str, user: str, found: "SessionInfo | None") -> bool:
     return is_session_id_of(session_id, user) and (found is None or found.uid in ("", user))
 
 
-async def _revoke_all(url: str | None, prefix: str, auth: str | None, user: str, spared: str | None) -> int:
-    async with operate(url, prefix, auth) as operated:
+async def _revoke_all(place: Place, user: str, spared: str | None) -> int:
+    async with operate(place) as operated:
         kept = None if spared is None else await operated.admin.get(spared)
         if kept is not None and not kept.is_active:
             warn("the session that was to go on had been ended before, and stays so")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from authx.sessions.engine import SessionEngine
     from authx.stores import Store
 
-__all__ = ["Auth", "Operated", "Prefix", "StoreURL", "operate", "run"]
+__all__ = ["Auth", "LoginType", "Operated", "Place", "Prefix", "StoreURL", "operate", "run"]
 
 _Result = TypeVar("_Result")
 
@@ -28,6 +28,15 @@ StoreURL = Annotated[
 ]
 Prefix = Annotated[
     str, typer.Option("--prefix", metavar="TEXT", envvar="JWT_STORE_PREFIX", help="Begins the names of its tables.")
+]
+LoginType = Annotated[
+    str | None,
+    typer.Option(
+        "--login-type",
+        metavar="TEXT",
+        help="The login_type of the application's AuthX, if it has one: each has sessions of its own.",
+        show_default=False,
+    ),
 ]
 Auth = Annotated[
     str | None,
@@ -43,6 +52,23 @@ Auth = Annotated[
 # its access tokens live, and those end with their session: after 90 days, unless it is told otherwise.
 _KEEP: Final = timedelta(days=90)
 _MARGIN: Final = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which store a command was told to work on.
+
+    Attributes:
+        url: The store's URL.
+        prefix: Begins the names of its tables or keys.
+        login_type: The login type whose namespace it is.
+        auth: The application's instance, as `module:attribute`: its store and settings are used instead.
+    """
+
+    url: str | None
+    prefix: str
+    login_type: str | None
+    auth: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +105,11 @@ def run(work: Coroutine[Any, Any, _Result]) -> _Result:
 
 
 @asynccontextmanager
-async def operate(url: str | None, prefix: str, auth: str | None) -> AsyncIterator[Operated]:
+async def operate(place: Place) -> AsyncIterator[Operated]:
     """Open a store that an application uses. None is made where there is none yet.
 
     Args:
-        url: The store's URL.
-        prefix: Begins the names of its tables or keys.
-        auth: The application's instance, as `module:attribute`: its store and settings are used instead.
+        place: Which store.
 
     Yields:
         The store.
@@ -95,7 +119,7 @@ async def operate(url: str | None, prefix: str, auth: str | None) -> AsyncIterat
         StoreUnavailableError: It does not answer.
         BadConfigurationError: It cannot be used.
     """
-    engine, admin = _of_instance(auth) if auth is not None else _of_url(url, prefix)
+    engine, admin = _of_instance(place.auth, place) if place.auth is not None else _of_url(place)
     _require_lasting(engine.store)
     try:
         await engine.ensure()
@@ -104,30 +128,35 @@ async def operate(url: str | None, prefix: str, auth: str | None) -> AsyncIterat
         await engine.stop()
 
 
-def _of_instance(name: str) -> "tuple[SessionEngine, SessionAdmin]":
+def _of_instance(name: str, place: Place) -> "tuple[SessionEngine, SessionAdmin]":
     from authx.cli.target import one
 
     auth = one(name)
+    if place.login_type is not None and place.login_type != auth.login_type:
+        raise Failure(
+            f"{name} has the login_type {auth.login_type!r}: leave --login-type out, or name another instance"
+        )
     engine = auth._gate.engine
     if engine is None:
         raise Failure(f"{name} has no session store: AuthX(config, store=...) or JWT_STORE_URL names one")
     return engine, auth._gate.session_calls.admin
 
 
-def _of_url(url: str | None, prefix: str) -> "tuple[SessionEngine, SessionAdmin]":
+def _of_url(place: Place) -> "tuple[SessionEngine, SessionAdmin]":
     from authx.issuer import SessionIds
     from authx.sessions.admin import SessionAdmin
     from authx.sessions.engine import Running, SessionEngine
     from authx.sessions.events import Events
     from authx.sessions.service import SessionSettings
-    from authx.stores import open_store
+    from authx.stores import namespace_of, open_store
 
+    url = place.url
     if not url:
         raise Failure("which session store? Give --store URL, JWT_STORE_URL in the environment, or --auth module:name")
     keep = int(longest_life().total_seconds() * 1000)
     engine = SessionEngine(
-        open_store(url, prefix),
-        (url, prefix),
+        namespace_of(open_store(url, place.prefix), place.login_type),
+        (url, place.prefix, place.login_type),
         # A row that is written for a session without one stays for good, for nobody knows here how long the session's
         # refresh token lives.
         SessionSettings(grace=0, max_age=None, window=keep),

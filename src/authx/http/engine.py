@@ -8,7 +8,7 @@ from authx.config import AuthXConfig
 from authx.sessions.engine import Running, SessionEngine
 from authx.sessions.events import Events
 from authx.sessions.service import SessionSettings
-from authx.stores import Store, open_store
+from authx.stores import Store, namespace_of, open_store
 
 __all__ = ["build_engine"]
 
@@ -20,6 +20,7 @@ _MARGIN: Final = timedelta(seconds=60)
 def build_engine(
     config: AuthXConfig,
     store: Store | str,
+    login_type: str | None,
     events: Events,
     clock: Callable[[], float],
     former: SessionEngine | None,
@@ -29,6 +30,7 @@ def build_engine(
     Args:
         config: The settings.
         store: The store, or its URL.
+        login_type: The login type whose namespace in the store it is, if the instance has one.
         events: Who is told of what happens.
         clock: Seconds since 1970.
         former: The engine in use so far, if any; it stays where nothing that concerns it has changed, and
@@ -36,6 +38,9 @@ def build_engine(
 
     Returns:
         The engine.
+
+    Raises:
+        BadConfigurationError: The store cannot be made, or has no namespaces for login types.
     """
     life = config.JWT_ACCESS_TOKEN_EXPIRES or _ENDLESS
     window = life + timedelta(seconds=config.JWT_DECODE_LEEWAY or 0) + _MARGIN
@@ -46,7 +51,7 @@ def build_engine(
         window=_milliseconds(window),
         leeway=(config.JWT_DECODE_LEEWAY or 0) * 1000,
     )
-    origin = (store, config.JWT_STORE_PREFIX) if isinstance(store, str) else (store, "")
+    origin = (store, config.JWT_STORE_PREFIX if isinstance(store, str) else "", login_type)
     running = Running(
         check=config.JWT_REVOCATION_CHECK,
         create_schema=config.JWT_STORE_CREATE_SCHEMA,
@@ -59,7 +64,8 @@ def build_engine(
     if former is not None and same_store:
         opened = former.store
     else:
-        opened = open_store(store, config.JWT_STORE_PREFIX) if isinstance(store, str) else store
+        shared = open_store(store, config.JWT_STORE_PREFIX) if isinstance(store, str) else store
+        opened = namespace_of(shared, login_type)
     return SessionEngine(opened, origin, settings, events, clock, running)
 
 

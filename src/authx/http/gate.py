@@ -121,7 +121,7 @@ class Gate:
             # Only applications with a store pay for importing what works on it.
             from authx.http.engine import build_engine
 
-            engine = build_engine(config, store, self.events, self.clock, former)
+            engine = build_engine(config, store, self.login_type, self.events, self.clock, former)
         if former is not None and former is not engine:
             former.retire(successor=engine)
         self.ids.floor = None if engine is None else engine.feed.newest_cutoff

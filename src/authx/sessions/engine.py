@@ -53,7 +53,7 @@ class SessionEngine:
     def __init__(
         self,
         store: Store,
-        origin: tuple[object, str],
+        origin: tuple[object, str, str | None],
         settings: SessionSettings,
         events: Events,
         clock: Callable[[], float],

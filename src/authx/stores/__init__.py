@@ -7,13 +7,24 @@ the list of what was revoked; what a presented token means is decided elsewhere
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias, runtime_checkable
 from urllib.parse import urlsplit
 
 from authx.core.session import Cutoff, Revocation, Session
 from authx.exceptions import BadConfigurationError
+from authx.stores.prefixes import require_prefix
 
-__all__ = ["Cutoff", "InvalidRowError", "Revocation", "Session", "Store", "masked_url", "open_store"]
+__all__ = [
+    "Cutoff",
+    "InvalidRowError",
+    "NamespacedStore",
+    "Revocation",
+    "Session",
+    "Store",
+    "masked_url",
+    "namespace_of",
+    "open_store",
+]
 
 
 # `list` is a method below, so the type is named out here.
@@ -187,6 +198,26 @@ class Store(Protocol):
         ...
 
 
+@runtime_checkable
+class NamespacedStore(Protocol):
+    """What a store needs besides `Store` where an instance of AuthX has a login type."""
+
+    def namespace(self, name: str) -> Store:
+        """Make a store at the same place whose sessions, cutoffs and revocations are its own.
+
+        Nothing that is written through one of them is seen, counted, pruned or announced by another. Nothing is
+        opened yet: the store that is returned is opened and closed, and gets its schema, on its own.
+
+        Args:
+            name: The login type: any text. Each text has a namespace of its own, in every process the same one;
+                names that differ only in case are different.
+
+        Returns:
+            The store, which has namespaces too.
+        """
+        ...
+
+
 _Factory: TypeAlias = Callable[[str, str], Store]
 # Scheme -> module, the driver it imports, the extra that installs it.
 _SCHEMES: Final[dict[str, tuple[str, str, str | None]]] = {
@@ -222,10 +253,7 @@ def open_store(url: str, prefix: str = "authx_") -> Store:
         raise BadConfigurationError(
             f"the store URL {masked_url(url)} has no scheme that is known here; use one of {known}"
         )
-    if not prefix.isascii() or not prefix.replace("_", "a").isalnum() or prefix[0].isdigit():
-        raise BadConfigurationError(
-            f"JWT_STORE_PREFIX={prefix!r} must begin with a letter and hold letters, digits and _"
-        )
+    require_prefix(prefix)
     module, driver, extra = _SCHEMES[scheme]
     try:
         factory: _Factory = import_module(module).from_url
@@ -236,6 +264,31 @@ def open_store(url: str, prefix: str = "authx_") -> Store:
             f"the store {masked_url(url)} needs {driver}: pip install 'authx-fastapi[{extra}]'"
         ) from None
     return factory(url, prefix)
+
+
+def namespace_of(store: Store, login_type: str | None) -> Store:
+    """Find the store of a login type.
+
+    Args:
+        store: The store that is shared.
+        login_type: The login type; `None` for an instance without one.
+
+    Returns:
+        The login type's namespace in the store; without a login type the store itself.
+
+    Raises:
+        BadConfigurationError: There is a login type, and the store has no namespaces; or it is not a text.
+    """
+    if login_type is None:
+        return store
+    if not isinstance(login_type, str):
+        raise BadConfigurationError(f"login_type must be a str, not {type(login_type).__name__}.")
+    if not isinstance(store, NamespacedStore):
+        raise BadConfigurationError(
+            f"The store {type(store).__name__} cannot keep login types apart: give it a method namespace(name), as "
+            "authx.stores.NamespacedStore describes it. Where each AuthX has a store of its own, that may return self."
+        )
+    return store.namespace(login_type)
 
 
 def masked_url(url: str) -> str:

@@ -57,6 +57,12 @@ class MemoryStore:
         # When to look at what: a session may have been refreshed since, a revocation repeated.
         self._sessions_due: list[tuple[int, str]] = []
         self._revocations_due: list[tuple[int, str, str]] = []
+        self._namespaces: dict[str, MemoryStore] = {}
+
+    def namespace(self, name: str) -> "MemoryStore":
+        """Find the store of that name in this one, which holds it. See `NamespacedStore.namespace`."""
+        with self._lock:
+            return self._namespaces.setdefault(name, MemoryStore())
 
     async def open(self) -> None:
         """Warn where this process is one of several: each of them would have sessions of its own."""

@@ -15,13 +15,8 @@ from authx.stores.postgresql_feed import Feed
 from authx.stores.postgresql_lanes import Connector, Lanes
 from authx.stores.postgresql_schema import SCHEMA_VERSION, schema, statements
 from authx.stores.postgresql_text import key, note, read_revocation, read_session
-from authx.stores.rows import (
-    KEEP_REVOCATIONS,
-    KEEP_SESSIONS,
-    require_prefix,
-    rotated_from,
-    subject_cutoff,
-)
+from authx.stores.prefixes import namespace_prefix, require_prefix
+from authx.stores.rows import KEEP_REVOCATIONS, KEEP_SESSIONS, rotated_from, subject_cutoff
 
 __all__ = ["PostgreSQLStore", "from_url", "schema"]
 
@@ -81,7 +76,7 @@ class PostgreSQLStore:
         pool: The application's own pool, of the event loop that the store is used on. Connections are
             borrowed from it for good and given back when either of the two is closed.
         lanes: How many connections are held for statements; two more are held besides. Default: 8, of a
-            pool at most what leaves half of it to the application.
+            pool at most what leaves half of it to the application. Each namespace holds as many.
         prefix: Begins the names of its tables.
 
     Raises:
@@ -97,9 +92,12 @@ class PostgreSQLStore:
         lanes: int | None = None,
         prefix: str = "authx_",
     ) -> None:
-        self._tables = schema(require_prefix(prefix))
+        self._prefix = require_prefix(prefix)
+        self._tables = schema(prefix)
         self._sql = statements(prefix)
-        self._pool = pool
+        self._url, self._pool, self._lanes = url, pool, lanes
+        # The prefixes that take connections of the pool: this store, if it is used, and its namespaces.
+        self._sharing: set[str] = set()
         self._relaxed: Connector
         self._strict: Connector
         if url is not None and pool is None:
@@ -108,12 +106,7 @@ class PostgreSQLStore:
             self._relaxed, self._strict = Own(url, synchronous_commit="off"), Own(url)
             self._advance = self._sql.advance
         elif pool is not None and url is None:
-            self._size = lanes or _share_of(pool)
-            if self._size + _OTHERS >= pool.get_max_size():
-                raise BadConfigurationError(
-                    f"the store would hold {self._size + _OTHERS} connections of a pool of {pool.get_max_size()}: "
-                    "give the pool a larger max_size, or the store fewer lanes"
-                )
+            self._size = _share_of(pool, lanes, 1)
             self._relaxed = self._strict = Borrowed(pool)
             self._advance = self._sql.advance_relaxed
         else:
@@ -123,6 +116,20 @@ class PostgreSQLStore:
 
     def __repr__(self) -> str:
         return f"PostgreSQLStore({self._strict.where})"
+
+    def namespace(self, name: str) -> "PostgreSQLStore":
+        """Make a store in the same database, with tables of its own. See `NamespacedStore.namespace`.
+
+        Raises:
+            BadConfigurationError: The pool is too small for one more.
+        """
+        prefix = namespace_prefix(self._prefix, name)
+        if self._pool is not None:
+            _share_of(self._pool, self._lanes, len(self._sharing | {prefix}))
+            self._sharing.add(prefix)
+        sibling = PostgreSQLStore(self._url, pool=self._pool, lanes=self._lanes, prefix=prefix)
+        sibling._sharing = self._sharing
+        return sibling
 
     async def open(self) -> None:
         """Connect, on the running event loop. See `Store.open`."""
@@ -287,6 +294,9 @@ class PostgreSQLStore:
         return int(moment)
 
     async def _open(self) -> _Opened:
+        if self._pool is not None:
+            self._sharing.add(self._prefix)
+            self._size = _share_of(self._pool, self._lanes, len(self._sharing))
         opened = _Opened(
             lanes=Lanes(self._relaxed, self._size),
             revoking=Lanes(self._strict, 1),
@@ -329,5 +339,14 @@ class PostgreSQLStore:
         loop.call_later(_LOOK_AT_POOL, look)
 
 
-def _share_of(pool: Pool) -> int:
-    return max(1, min(_LANES, pool.get_max_size() // 2 - _OTHERS))
+def _share_of(pool: Pool, lanes: int | None, stores: int) -> int:
+    """Choose how many connections of a pool each of some stores holds for statements."""
+    size = pool.get_max_size()
+    each = lanes or max(1, min(_LANES, size // 2 // stores - _OTHERS))
+    held = stores * (each + _OTHERS)
+    if held >= size:
+        raise BadConfigurationError(
+            f"the store would hold {held} connections of a pool of {size}: give the pool a larger max_size"
+            + (", or the store fewer lanes" if each > 1 else "")
+        )
+    return each

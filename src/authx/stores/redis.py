@@ -61,6 +61,7 @@ from authx.core.session import Cutoff, Revocation, RevocationKind, Session, kill
 from authx.exceptions import BadConfigurationError, StoreUnavailableError
 from authx.stores import InvalidRowError, masked_url
 from authx.stores.per_loop import PerLoop
+from authx.stores.prefixes import namespace_prefix, require_prefix
 from authx.stores.redis_wire import Argument, Client, Reply, Script, UnreadableRowError, Wire, borrow, connect_to
 from authx.stores.rows import subject_cutoff
 
@@ -133,7 +134,8 @@ class RedisStore:
         prefix: Begins the names of the keys.
 
     Raises:
-        BadConfigurationError: The URL makes no sense, or not exactly one of `url` and `client` is given.
+        BadConfigurationError: The URL makes no sense, not exactly one of `url` and `client` is given, or the prefix
+            is not safe: braces in it would move keys to other slots of a cluster.
     """
 
     def __init__(self, url: str | None = None, *, client: Client | None = None, prefix: str = "authx_") -> None:
@@ -147,7 +149,7 @@ class RedisStore:
             self._name = f"client={type(client).__qualname__}"
         else:
             raise BadConfigurationError("RedisStore takes either a URL or a client")
-        self._prefix = prefix
+        self._url, self._client, self._prefix = url, client, require_prefix(prefix)
         self._feed = f"{prefix}{{feed}}"
         self._entries, self._untils, self._everyone, self._version = (f"{self._feed}{end}" for end in "euav")
         self._opened: PerLoop[_Opened] = PerLoop(self._start, _abandon)
@@ -156,6 +158,10 @@ class RedisStore:
 
     def __repr__(self) -> str:
         return f"RedisStore({self._name})"
+
+    def namespace(self, name: str) -> "RedisStore":
+        """Make a store at the same place, with keys of its own. See `NamespacedStore.namespace`."""
+        return RedisStore(self._url, client=self._client, prefix=namespace_prefix(self._prefix, name))
 
     async def open(self) -> None:
         """Connect, and look at how the servers are set up. See `Store.open`."""

@@ -5,14 +5,12 @@ from typing import Final
 
 from authx.core.ids import session_created_at
 from authx.core.session import Cutoff, Revocation, Session, kills
-from authx.exceptions import BadConfigurationError
 
 __all__ = [
     "COLUMNS",
     "KEEP_REVOCATIONS",
     "KEEP_SESSIONS",
     "later",
-    "require_prefix",
     "revocation_from",
     "rotated_from",
     "session_from",
@@ -191,26 +189,3 @@ def later(one: int | None, other: int | None) -> int | None:
         The later.
     """
     return None if one is None or other is None else max(one, other)
-
-
-def require_prefix(prefix: str) -> str:
-    """Refuse a prefix that could not begin the name of a table: it is written into statements.
-
-    Args:
-        prefix: The prefix.
-
-    Returns:
-        It.
-
-    Raises:
-        BadConfigurationError: It holds anything but letters, digits and `_`, begins with a digit, or is too long.
-    """
-    if not (prefix.isascii() and prefix.isidentifier() and len(prefix) <= _LONGEST_PREFIX):
-        raise BadConfigurationError(
-            f"the prefix {prefix!r} must begin with a letter and hold at most {_LONGEST_PREFIX} letters, digits and _"
-        )
-    return prefix
-
-
-# PostgreSQL cuts names after 63 bytes, silently.
-_LONGEST_PREFIX: Final = 32

@@ -13,10 +13,10 @@ from authx.exceptions import BadConfigurationError
 from authx.stores import InvalidRowError, Revocations, Sessions, masked_url
 from authx.stores.news import News
 from authx.stores.per_loop import PerLoop
+from authx.stores.prefixes import namespace_prefix, require_prefix
 from authx.stores.rows import (
     KEEP_REVOCATIONS,
     KEEP_SESSIONS,
-    require_prefix,
     revocation_from,
     rotated_from,
     session_from,
@@ -83,7 +83,8 @@ class SQLiteStore:
                 f"this Python has SQLite {sqlite3.sqlite_version}; the sqlite:// store needs 3.35 or later"
             )
         self._path = Path(path)
-        self._tables = schema(require_prefix(prefix))
+        self._prefix = require_prefix(prefix)
+        self._tables = schema(prefix)
         self._sql = statements(prefix)
         self._connections = PerLoop(self._connect, Connections.abandon, Connections.close)
         # Tells cursors of this object from those of others, which may be of another file.
@@ -97,6 +98,10 @@ class SQLiteStore:
     def path(self) -> Path:
         """The file; it may not be there yet."""
         return self._path
+
+    def namespace(self, name: str) -> "SQLiteStore":
+        """Make a store in the same file, with tables of its own. See `NamespacedStore.namespace`."""
+        return SQLiteStore(self._path, prefix=namespace_prefix(self._prefix, name))
 
     async def open(self) -> None:
         """Open the file, on the running event loop. See `Store.open`."""

@@ -4,7 +4,8 @@
 from dataclasses import dataclass
 from typing import Final
 
-from authx.stores.rows import COLUMNS, require_prefix
+from authx.stores.prefixes import require_prefix
+from authx.stores.rows import COLUMNS
 
 __all__ = ["SCHEMA_VERSION", "Statements", "schema", "statements"]
 

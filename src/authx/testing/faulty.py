@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, ParamSpec, TypeAlias, TypeVar, get_args
 
 from authx.exceptions import StoreUnavailableError
-from authx.stores import Cutoff, Revocation, Revocations, Session, Sessions, Store
+from authx.stores import Cutoff, Revocation, Revocations, Session, Sessions, Store, namespace_of
 
 __all__ = ["FaultyStore", "Operation"]
 
@@ -83,6 +83,16 @@ class FaultyStore:
     def heal(self) -> None:
         """Let everything work again."""
         self._faults.clear()
+
+    def namespace(self, name: str) -> "FaultyStore":
+        """As `NamespacedStore.namespace`; what fails here fails there too, and its calls are counted here.
+
+        Raises:
+            BadConfigurationError: The store that does the work has no namespaces.
+        """
+        inner = FaultyStore(namespace_of(self.store, name))
+        inner.calls, inner._faults = self.calls, self._faults
+        return inner
 
     async def _do(
         self,

@@ -16,12 +16,13 @@ import pytest
 
 # Before they are imported, so that a test that fails shows the values it compared.
 pytest.register_assert_rewrite(
-    *(f"{__name__}.{part}" for part in ("advancing", "feed", "opening", "pruning", "revoking", "rows"))
+    *(f"{__name__}.{part}" for part in ("advancing", "feed", "namespaces", "opening", "pruning", "revoking", "rows"))
 )
 
 from authx.testing.contract.advancing import AdvancingContract  # noqa: E402
 from authx.testing.contract.feed import FeedContract  # noqa: E402
 from authx.testing.contract.harness import MakeStore  # noqa: E402
+from authx.testing.contract.namespaces import NamespacesContract  # noqa: E402
 from authx.testing.contract.opening import OpeningContract  # noqa: E402
 from authx.testing.contract.pruning import PruningContract  # noqa: E402
 from authx.testing.contract.revoking import RevokingContract  # noqa: E402
@@ -30,8 +31,18 @@ from authx.testing.contract.rows import RowsContract  # noqa: E402
 __all__ = ["MakeStore", "StoreContract"]
 
 
-class StoreContract(OpeningContract, RowsContract, AdvancingContract, RevokingContract, FeedContract, PruningContract):
+class StoreContract(
+    OpeningContract,
+    RowsContract,
+    AdvancingContract,
+    RevokingContract,
+    FeedContract,
+    PruningContract,
+    NamespacesContract,
+):
     """Inherit it in a test class, and override `make_store`.
+
+    The tests of namespaces are skipped for a store without `namespace`.
 
     Attributes:
         deletes_sessions_itself: Whether rows of sessions go by the store's own clock rather than by `prune`.
