@@ -19,7 +19,6 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from fastapi import Request, Response
 from pydantic import ValidationError
-from pydantic_settings import SettingsError
 from tests.compat.tokens import OTHER_SECRET, bearer, claims_of, forge_access, header_of
 from tests.doors import SECRET, make_auth, make_door, with_cookie
 
@@ -61,6 +60,77 @@ class TestSources:
         assert AuthXConfig().JWT_HEADER_TYPE == "Bearer"
         assert AuthXConfig(_env_file=".env").JWT_HEADER_TYPE == "Token"
 
+    @pytest.mark.parametrize("text", ["", " ", "\t\r\n"], ids=repr)
+    @pytest.mark.parametrize("name", AuthXConfig.model_fields)
+    def test_an_empty_variable_is_an_unset_one(self, monkeypatch, name, text):
+        monkeypatch.setenv(name, text)
+        config = AuthXConfig()
+        assert config == AuthXConfig.model_construct()
+        assert not config.model_fields_set
+
+    def test_an_empty_line_of_a_file_is_an_unset_variable(self, tmp_path):
+        (tmp_path / ".env").write_text("".join(f"{name}=\n" for name in AuthXConfig.model_fields))
+        assert not AuthXConfig(_env_file=tmp_path / ".env").model_fields_set
+
+    def test_an_empty_variable_does_not_hide_what_a_file_says(self, monkeypatch, tmp_path):
+        monkeypatch.setenv("JWT_HEADER_TYPE", "")
+        (tmp_path / ".env").write_text("JWT_HEADER_TYPE=Token\n")
+        assert AuthXConfig(_env_file=tmp_path / ".env").JWT_HEADER_TYPE == "Token"
+
+    def test_a_file_may_hold_variables_of_other_programs(self, tmp_path):
+        (tmp_path / ".env").write_text("DATABASE_URL=x\nJWT_COOKIE_MAX_AGE=60\nJWT_TOKEN_LOCATION=cookies\n")
+        config = AuthXConfig(_env_file=tmp_path / ".env")
+        assert (config.JWT_COOKIE_MAX_AGE, config.JWT_TOKEN_LOCATION) == (60, ["cookies"])
+
+    def test_a_mistake_in_a_file_names_the_file(self, tmp_path):
+        (tmp_path / ".env").write_text("JWT_COOKIE_MAX_AGE=a-day\n")
+        with pytest.raises(BadConfigurationError, match=r"JWT_COOKIE_MAX_AGE in .*\.env cannot be read") as refusal:
+            AuthXConfig(_env_file=tmp_path / ".env")
+        assert "a-day" not in str(refusal.value)
+
+    def test_secrets_may_be_files_of_a_directory(self, tmp_path):
+        (tmp_path / "jwt_secret_key").write_text(SECRET + "\n")
+        (tmp_path / "jwt_token_location").write_text("cookies,headers\n")
+        (tmp_path / "jwt_cookie_domain").write_text("\n")
+        config = AuthXConfig(_secrets_dir=tmp_path)
+        assert (config.JWT_SECRET_KEY, config.JWT_TOKEN_LOCATION) == (SECRET, ["cookies", "headers"])
+        assert config.JWT_COOKIE_DOMAIN is None
+
+    def test_every_variable_that_cannot_be_read_is_named_at_once_and_no_value_is(self, monkeypatch):
+        wrong = {
+            name: "k9-not-a-value"
+            for name, field in AuthXConfig.model_fields.items()
+            if "str" not in str(field.annotation)
+        }
+        for name, text in wrong.items():
+            monkeypatch.setenv(name, text)
+        with pytest.raises(BadConfigurationError) as refusal:
+            AuthXConfig()
+        assert [name for name in wrong if f"{name} in the environment" not in str(refusal.value)] == []
+        assert "k9" not in str(refusal.value)
+
+    def test_a_keyword_goes_before_a_variable_that_cannot_be_read(self, monkeypatch):
+        monkeypatch.setenv("JWT_COOKIE_MAX_AGE", "a day")
+        assert AuthXConfig(JWT_COOKIE_MAX_AGE=5).JWT_COOKIE_MAX_AGE == 5
+
+    @pytest.mark.parametrize(
+        ("name", "text", "value"),
+        [
+            ("JWT_ALGORITHM", "HS512\r", "HS512"),
+            ("JWT_COOKIE_SECURE", " false ", False),
+            ("JWT_COOKIE_MAX_AGE", "60\n", 60),
+            ("JWT_COOKIE_MAX_AGE", "null", None),
+            ("JWT_COOKIE_SAMESITE", "none", "none"),
+            ("JWT_COOKIE_SAMESITE", "null", None),
+            ("JWT_REVOCATION_CHECK", "none", "none"),
+            ("JWT_STORE_URL", "memory://\r", "memory://"),
+            ("JWT_SECRET_KEY", " white space belongs to a secret ", " white space belongs to a secret "),
+        ],
+    )
+    def test_white_space_around_a_value_is_none_of_it_except_in_a_secret(self, monkeypatch, name, text, value):
+        monkeypatch.setenv(name, text)
+        assert getattr(AuthXConfig(), name) == value
+
     def test_an_unknown_keyword_is_refused(self):
         with pytest.raises(ValidationError, match="JWT_SECRET"):
             AuthXConfig(JWT_SECRET="misspelt")
@@ -101,16 +171,16 @@ class TestDurations:
         monkeypatch.setenv(field, text)
         assert getattr(AuthXConfig(), field) == expected
 
-    @pytest.mark.parametrize("text", ["", "soon", "15m", "1e3", "nan", "inf", "0x10"])
+    @pytest.mark.parametrize("text", ["soon", "15m", "1e3", "nan", "inf", "0x10"])
     def test_the_environment_may_not_spell_a_lifetime_so(self, monkeypatch, text):
         monkeypatch.setenv("JWT_ACCESS_TOKEN_EXPIRES", text)
-        with pytest.raises(ValidationError, match="JWT_ACCESS_TOKEN_EXPIRES"):
+        with pytest.raises(BadConfigurationError, match="JWT_ACCESS_TOKEN_EXPIRES"):
             AuthXConfig()
 
     @pytest.mark.parametrize("text", ["null", "none"])
     def test_a_duration_that_has_to_be_there_cannot_be_none(self, monkeypatch, text):
         monkeypatch.setenv("JWT_IMPLICIT_REFRESH_DELTATIME", text)
-        with pytest.raises(ValidationError, match="JWT_IMPLICIT_REFRESH_DELTATIME"):
+        with pytest.raises(BadConfigurationError, match="JWT_IMPLICIT_REFRESH_DELTATIME"):
             AuthXConfig()
 
     def test_a_duration_that_has_to_be_there_may_be_bare_seconds(self, monkeypatch):
@@ -128,18 +198,36 @@ class TestSequences:
         assert AuthXConfig().JWT_TOKEN_LOCATION == ["cookies", "headers"]
 
     @pytest.mark.parametrize(
-        "field", ["JWT_TOKEN_LOCATION", "JWT_CSRF_METHODS", "JWT_CSRF_TRUSTED_ORIGINS", "JWT_DECODE_ALGORITHMS"]
+        ("field", "text", "expected"),
+        [
+            ("JWT_TOKEN_LOCATION", "cookies", ["cookies"]),
+            ("JWT_TOKEN_LOCATION", "headers,cookies", ["headers", "cookies"]),
+            ("JWT_TOKEN_LOCATION", " headers , cookies, ", ["headers", "cookies"]),
+            ("JWT_REFRESH_TOKEN_LOCATION", "cookies,json", ["cookies", "json"]),
+            ("JWT_CSRF_METHODS", "POST, PUT", ["POST", "PUT"]),
+            (
+                "JWT_CSRF_TRUSTED_ORIGINS",
+                "https://a.example, https://b.example:8443",
+                ["https://a.example", "https://b.example:8443"],
+            ),
+            ("JWT_DECODE_ALGORITHMS", "HS256,HS512", ["HS256", "HS512"]),
+            ("JWT_IMPLICIT_REFRESH_ROUTE_EXCLUDE", "/a,/b", ["/a", "/b"]),
+            ("JWT_DECODE_AUDIENCE", "us, you", ["us", "you"]),
+            ("JWT_DECODE_AUDIENCE", '["us,you"]', ["us,you"]),
+            ("JWT_ENCODE_AUDIENCE", " us ", "us"),
+        ],
     )
-    @pytest.mark.parametrize("text", ["cookies", "cookies,headers", '["cookies"'])
-    def test_text_that_is_no_json_is_refused(self, monkeypatch, field, text):
+    def test_the_environment_separates_them_by_commas(self, monkeypatch, field, text, expected):
         monkeypatch.setenv(field, text)
-        with pytest.raises(SettingsError, match=field):
-            AuthXConfig()
+        assert getattr(AuthXConfig(), field) == expected
 
-    @pytest.mark.parametrize("text", ["cookies", "cookies,headers", '["cookies"'])
-    def test_text_that_is_no_json_is_refused_also_where_there_may_be_none(self, monkeypatch, text):
-        monkeypatch.setenv("JWT_REFRESH_TOKEN_LOCATION", text)
-        with pytest.raises((SettingsError, ValidationError), match="JWT_REFRESH_TOKEN_LOCATION"):
+    @pytest.mark.parametrize("text", ['["cookies"', "[cookies]", '["body"]', "[1]", "body", "cookies;headers"])
+    @pytest.mark.parametrize(
+        "field", ["JWT_TOKEN_LOCATION", "JWT_REFRESH_TOKEN_LOCATION", "JWT_CSRF_METHODS", "JWT_DECODE_ALGORITHMS"]
+    )
+    def test_a_list_that_cannot_be_read_is_refused_with_the_form_that_can(self, monkeypatch, field, text):
+        monkeypatch.setenv(field, text)
+        with pytest.raises(BadConfigurationError, match=rf"^{field} in the environment.* such as {field}=\w+,\w+,"):
             AuthXConfig()
 
     def test_none_is_null_where_there_may_be_none(self, monkeypatch):
@@ -147,16 +235,14 @@ class TestSequences:
         assert AuthXConfig().JWT_REFRESH_TOKEN_LOCATION is None
 
     @pytest.mark.parametrize("field", ["JWT_DECODE_AUDIENCE", "JWT_ENCODE_AUDIENCE"])
-    @pytest.mark.parametrize(
-        ("text", "expected"), [("us", "us"), ('["us", "you"]', ["us", "you"]), ("us,you", "us,you"), ("{us}", "{us}")]
-    )
+    @pytest.mark.parametrize(("text", "expected"), [("us", "us"), ('["us", "you"]', ["us", "you"]), ("{us}", "{us}")])
     def test_an_audience_is_text_or_a_json_array(self, monkeypatch, field, text, expected):
         monkeypatch.setenv(field, text)
         assert getattr(AuthXConfig(), field) == expected
 
     def test_an_audience_that_begins_like_an_array_has_to_be_one(self, monkeypatch):
         monkeypatch.setenv("JWT_DECODE_AUDIENCE", "[us")
-        with pytest.raises(ValidationError, match="JWT_DECODE_AUDIENCE"):
+        with pytest.raises(BadConfigurationError, match="JWT_DECODE_AUDIENCE"):
             AuthXConfig()
 
 
@@ -187,10 +273,10 @@ class TestTypes:
         with pytest.raises(ValidationError, match=field):
             AuthXConfig(**{field: value})
 
-    @pytest.mark.parametrize("text", ["maybe", "2", ""])
+    @pytest.mark.parametrize("text", ["maybe", "2"])
     def test_a_text_that_is_no_boolean_is_refused(self, monkeypatch, text):
         monkeypatch.setenv("JWT_COOKIE_CSRF_PROTECT", text)
-        with pytest.raises(ValidationError, match="JWT_COOKIE_CSRF_PROTECT"):
+        with pytest.raises(BadConfigurationError, match=r"JWT_COOKIE_CSRF_PROTECT.*write true or false"):
             AuthXConfig()
 
     @pytest.mark.parametrize(("text", "expected"), [("auto", "auto"), ("true", True), ("0", False), ("off", False)])

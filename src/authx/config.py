@@ -7,8 +7,9 @@ from typing import Annotated, Any, Final, Literal, Self
 from weakref import WeakMethod
 
 from pydantic import BeforeValidator, Field, PrivateAttr, TypeAdapter, ValidationError, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from authx.environment import TextSource, annotated_type
 from authx.exceptions import BadConfigurationError
 from authx.types import AlgorithmType, HTTPMethods, SameSitePolicy, TokenLocation, TokenLocations
 
@@ -25,6 +26,8 @@ _MAX_GRACE: Final = timedelta(minutes=5)
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _ATTRIBUTE: Final = re.compile(r"[\x20-\x3a\x3c-\x7e]*")
 _SECRETS: Final = frozenset({"JWT_SECRET_KEY", "JWT_PRIVATE_KEY", "JWT_PREVIOUS_SECRET_KEY", "JWT_STORE_URL"})
+# White space around these belongs to them.
+_VERBATIM: Final = frozenset({"JWT_SECRET_KEY", "JWT_PREVIOUS_SECRET_KEY"})
 _RESERVED_CLAIMS: Final = frozenset(
     {
         "jti",
@@ -46,7 +49,7 @@ _RESERVED_CLAIMS: Final = frozenset(
 
 
 def _duration(value: object) -> object:
-    """Let the environment spell a duration as plain seconds and no duration as `null` or `none`."""
+    """Let a keyword spell a duration as plain seconds and no duration as `null` or `none`."""
     if isinstance(value, str):
         text = value.strip().lower()
         if text in ("null", "none"):
@@ -56,18 +59,9 @@ def _duration(value: object) -> object:
     return value
 
 
-def _text_or_json_list(value: object) -> object:
-    """Let the environment spell one name as plain text and several as a JSON array."""
-    if isinstance(value, str) and value.lstrip().startswith("["):
-        from pydantic_core import from_json
-
-        return from_json(value)
-    return value
-
-
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 OptionalDuration = Annotated[timedelta | None, BeforeValidator(_duration)]
-Names = Annotated[str | Sequence[str] | None, NoDecode, BeforeValidator(_text_or_json_list)]
+Names = str | Sequence[str] | None
 
 
 class _Watchers:
@@ -116,17 +110,23 @@ class _Assigned(set[str]):
 class AuthXConfig(BaseSettings):
     """Settings of one `AuthX` instance, from keyword arguments, then the environment, then defaults.
 
-    An environment variable has the field's own name. Sequences are JSON there; durations are seconds,
-    ISO 8601 (`PT15M`) or clock form (`00:15:00`). Fields may be assigned later; what is derived from
-    them is made again at the next use.
+    An environment variable has the field's own name; an empty one counts as unset. Lists are separated
+    by commas there, or JSON; durations are seconds, ISO 8601 (`PT15M`) or clock form (`00:15:00`).
+    Fields may be assigned later; what is derived from them is made again at the next use.
 
     Raises:
-        pydantic.ValidationError: A value is of a wrong type, or a keyword is unknown.
-        BadConfigurationError: The values contradict each other; the message says what to do.
+        pydantic.ValidationError: A keyword is unknown, or its value is of a wrong type.
+        BadConfigurationError: A variable cannot be read, or the values contradict each other; the message
+            says what to do.
     """
 
     model_config = SettingsConfigDict(
-        extra="forbid", case_sensitive=False, hide_input_in_errors=True, env_file=None, validate_default=False
+        extra="forbid",
+        case_sensitive=False,
+        hide_input_in_errors=True,
+        env_file=None,
+        validate_default=False,
+        enable_decoding=False,
     )
 
     # Keys, algorithm, lifetime
@@ -284,6 +284,19 @@ class AuthXConfig(BaseSettings):
         default=timedelta(minutes=10), description="Remaining life below which it is renewed."
     )
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the sources know it
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """As `BaseSettings.settings_customise_sources`."""
+        texts = (env_settings, dotenv_settings, file_secret_settings)
+        return (init_settings, *(TextSource(source, _VERBATIM) for source in texts))
+
     @model_validator(mode="after")
     def _refuse_contradictions(self) -> Self:
         self.check()
@@ -296,10 +309,7 @@ class AuthXConfig(BaseSettings):
             BadConfigurationError: One of them is of a wrong type, or they contradict each other.
         """
         for name in sorted(self._assigned):
-            field = type(self).model_fields[name]
-            kind: Any = field.annotation
-            for constraint in field.metadata:
-                kind = Annotated[kind, constraint]
+            kind = annotated_type(type(self).model_fields[name])
             try:
                 self.__dict__[name] = TypeAdapter(kind).validate_python(self.__dict__[name])
             except ValidationError as error:
@@ -321,7 +331,7 @@ class AuthXConfig(BaseSettings):
             *self._session_mistakes(),
         ]
         if mistakes:
-            raise BadConfigurationError("; ".join(mistakes))
+            raise BadConfigurationError(*mistakes)
 
     def _cookie_mistakes(self) -> Iterator[str]:
         if self.JWT_COOKIE_SAMESITE == "none" and self.JWT_COOKIE_SECURE is not True:

@@ -100,7 +100,14 @@ class AuthXException(Exception):  # noqa: N818 - the name is AuthX's
 
 
 class BadConfigurationError(AuthXException):
-    """The configuration cannot work; the message says what to change. Never an answer to a client."""
+    """The configuration cannot work; the message says what to change. Never an answer to a client.
+
+    Args:
+        *args: A message for each mistake.
+    """
+
+    def __str__(self) -> str:
+        return "; ".join(map(str, self.args))
 
 
 class InvalidToken(Exception):  # noqa: N818 - the name is AuthX's

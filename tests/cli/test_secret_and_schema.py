@@ -60,6 +60,12 @@ def test_the_schema_may_be_that_of_a_login_type(authx, kind):
     assert authx("schema", kind, "--login-type", "admin", "--prefix", "a b").code == 2
 
 
+@pytest.mark.parametrize("text", ["", " "])
+def test_an_empty_prefix_in_the_environment_is_an_unset_one(authx, monkeypatch, text):
+    monkeypatch.setenv("JWT_STORE_PREFIX", text)
+    assert "authx_sessions" in authx("schema", "sqlite").out
+
+
 def test_the_schema_needs_no_driver():
     code = (
         "import sys; sys.modules['asyncpg'] = None; sys.argv = ['authx', 'schema', 'postgresql']\n"

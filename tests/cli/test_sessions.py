@@ -350,6 +350,7 @@ COMMANDS = [("sessions", "list", "--user", "anna"), ("sessions", "revoke-all", "
     [
         (None, 2, "which session store?"),
         ("", 2, "which session store?"),
+        (" ", 2, "which session store?"),
         ("memory://", 2, "inside of the application's process"),
         ("sqlite:///nowhere.db", 2, "there is no file nowhere.db"),
         ("mysql://anna:hush@localhost/db", 2, "no scheme that is known here"),

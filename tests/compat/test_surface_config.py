@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 from pydantic import ValidationError
-from pydantic_settings import SettingsError
 
 from authx import AuthX, AuthXConfig, RequestToken
 from authx.exceptions import BadConfigurationError
@@ -225,23 +224,21 @@ def test_a_variable_is_read_as_its_field_is_typed(monkeypatch, name, text, value
 
 
 @pytest.mark.parametrize("text", ["headers", "headers,cookies"])
-def test_a_sequence_in_the_environment_must_be_json(monkeypatch, text):
+def test_a_sequence_in_the_environment_need_not_be_json(monkeypatch, text):
     monkeypatch.setenv("JWT_TOKEN_LOCATION", text)
-    with pytest.raises(SettingsError):
-        AuthXConfig()
+    assert text.split(",") == AuthXConfig().JWT_TOKEN_LOCATION
 
 
 @pytest.mark.parametrize(
     ("name", "text"),
     [
         ("JWT_COOKIE_HTTP_ONLY", "perhaps"),
-        ("JWT_ACCESS_TOKEN_EXPIRES", ""),
         ("JWT_ACCESS_TOKEN_EXPIRES", "soon"),
     ],
 )
-def test_an_unreadable_variable_is_a_validation_error(monkeypatch, name, text):
+def test_an_unreadable_variable_is_a_configuration_error(monkeypatch, name, text):
     monkeypatch.setenv(name, text)
-    with pytest.raises(ValidationError):
+    with pytest.raises(BadConfigurationError, match=name):
         AuthXConfig()
 
 

@@ -1,7 +1,5 @@
 """Settings of which nothing can be made, in words and without their values."""
 
-import re
-
 from authx.cli.output import masked
 from authx.exceptions import BadConfigurationError
 
@@ -30,7 +28,6 @@ def mistakes_in(error: Exception) -> list[str]:
         A text for each mistake that is told apart.
     """
     from pydantic import ValidationError
-    from pydantic_settings import SettingsError
 
     if isinstance(error, ValidationError):
         # A setting that may be of several types is wrong for each of them.
@@ -38,7 +35,4 @@ def mistakes_in(error: Exception) -> list[str]:
         for one in error.errors(include_input=False, include_url=False):
             reasons.setdefault(str(one["loc"][0]) if one["loc"] else "the settings", []).append(one["msg"])
         return [masked(f"{field}: {'; or: '.join(dict.fromkeys(found))}") for field, found in reasons.items()]
-    field = re.search(r'field "(\w+)"', str(error)) if isinstance(error, SettingsError) else None
-    if field is not None:
-        return [f"{field[1]} cannot be read: in the environment, lists are JSON, such as {field[1]}='[\"headers\"]'"]
-    return [masked(str(error))]
+    return [masked(str(mistake)) for mistake in error.args]

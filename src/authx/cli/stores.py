@@ -22,12 +22,27 @@ __all__ = ["Auth", "LoginType", "Operated", "Place", "Prefix", "StoreURL", "oper
 
 _Result = TypeVar("_Result")
 
+# Compose passes an empty variable where one is not set.
 StoreURL = Annotated[
     str | None,
-    typer.Option("--store", metavar="URL", envvar="JWT_STORE_URL", help="The session store.", show_default=False),
+    typer.Option(
+        "--store",
+        metavar="URL",
+        envvar="JWT_STORE_URL",
+        callback=lambda url: (url or "").strip() or None,
+        help="The session store.",
+        show_default=False,
+    ),
 ]
 Prefix = Annotated[
-    str, typer.Option("--prefix", metavar="TEXT", envvar="JWT_STORE_PREFIX", help="Begins the names of its tables.")
+    str,
+    typer.Option(
+        "--prefix",
+        metavar="TEXT",
+        envvar="JWT_STORE_PREFIX",
+        callback=lambda prefix: prefix.strip() or "authx_",
+        help="Begins the names of its tables.",
+    ),
 ]
 LoginType = Annotated[
     str | None,

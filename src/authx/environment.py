@@ -1,0 +1,141 @@
+"""Settings that are spelt as text: in environment variables, a `.env` file or a directory of secrets."""
+
+import re
+from collections.abc import Collection, Iterator
+from datetime import timedelta
+from types import NoneType, UnionType
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import from_json
+from pydantic_settings import (
+    DotEnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+)
+
+from authx.exceptions import BadConfigurationError
+
+__all__ = ["TextSource", "annotated_type"]
+
+_SECONDS: Final = re.compile(r"[+-]?\d+(\.\d+)?")
+_NO_VALUE: Final = ("null", "none")
+
+
+class TextSource(PydanticBaseSettingsSource):
+    """Reads texts as the types of their fields; an empty text is a variable that is not set.
+
+    Args:
+        inner: Finds the texts.
+        verbatim: Fields whose texts are taken with the white space around them.
+    """
+
+    def __init__(self, inner: PydanticBaseSettingsSource, verbatim: Collection[str] = ()) -> None:
+        super().__init__(inner.settings_cls)
+        self._inner = inner
+        self._verbatim = verbatim
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """As `PydanticBaseSettingsSource.get_field_value`."""
+        return self._inner.get_field_value(field, field_name)
+
+    def __call__(self) -> dict[str, Any]:
+        """Read every field that no earlier source has.
+
+        Returns:
+            The values, of the fields' types.
+
+        Raises:
+            BadConfigurationError: With every text that cannot be read, and the form that can. No text is repeated.
+        """
+        values: dict[str, Any] = {}
+        mistakes: list[str] = []
+        fields = self.settings_cls.model_fields
+        for name, text in self._inner().items():
+            # A file may hold the variables of other programs.
+            if name not in fields or name in self.current_state or not isinstance(text, str) or not text.strip():
+                continue
+            try:
+                values[name] = _read(text if name in self._verbatim else text.strip(), fields[name])
+            except ValueError as error:
+                problem, advice = _problem(error), _advice(name, fields[name])
+                mistakes.append(f"{name} {self._place()} cannot be read ({problem}): {advice}")
+        if mistakes:
+            raise BadConfigurationError(*mistakes)
+        return values
+
+    def _place(self) -> str:
+        if isinstance(self._inner, DotEnvSettingsSource):
+            return f"in {self._inner.env_file}"
+        if isinstance(self._inner, SecretsSettingsSource):
+            return f"in {self._inner.secrets_dir}"
+        return "in the environment"
+
+
+def annotated_type(field: FieldInfo) -> Any:
+    """Give a field's type with its constraints, for a `TypeAdapter`."""
+    kind: Any = field.annotation
+    for constraint in field.metadata:
+        kind = Annotated[kind, constraint]
+    return kind
+
+
+def _read(text: str, field: FieldInfo) -> object:
+    kinds = set(_kinds(field.annotation))
+    value: object = text
+    lowered = text.lower()
+    if NoneType in kinds and str not in kinds and lowered in _NO_VALUE and lowered not in _choices(field.annotation):
+        value = None
+    elif timedelta in kinds and _SECONDS.fullmatch(text):
+        value = float(text)
+    elif text.startswith("[") and list in kinds:
+        value = from_json(text)
+    elif list in kinds and (str not in kinds or "," in text):
+        value = [item for part in text.split(",") if (item := part.strip())]
+    return TypeAdapter(annotated_type(field)).validate_python(value)
+
+
+def _kinds(annotation: Any) -> Iterator[type]:
+    """List what a value of a type may be: `list` stands for every sequence, `Literal` for names to choose from."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        yield from _kinds(arguments[0])
+    elif origin in (Union, UnionType):
+        for argument in arguments:
+            yield from _kinds(argument)
+    elif origin is not None and origin is not Literal:
+        yield list
+    elif origin is None:
+        yield annotation
+
+
+def _choices(annotation: Any) -> tuple[str, ...]:
+    """List the names that a type allows, those of a sequence's items included."""
+    if get_origin(annotation) is Literal:
+        return get_args(annotation)
+    return tuple(choice for argument in get_args(annotation) for choice in _choices(argument))
+
+
+def _problem(error: ValueError) -> str:
+    if not isinstance(error, ValidationError):
+        return "it begins with [ but is not JSON"
+    found = dict.fromkeys(str(one["msg"]) for one in error.errors(include_input=False, include_url=False))
+    return " or ".join(found).replace("Input should", "it should")
+
+
+def _advice(name: str, field: FieldInfo) -> str:
+    kinds, choices = list(_kinds(field.annotation)), _choices(field.annotation)
+    forms = []
+    if list in kinds:
+        example = ",".join(choices[:2]) or "https://a.example,https://b.example"
+        forms.append(f"names separated by commas, such as {name}={example}")
+    elif bool in kinds and choices:
+        forms.extend(choices)
+    if bool in kinds:
+        forms.append("true or false")
+    if int in kinds:
+        forms.append("a whole number")
+    if timedelta in kinds:
+        forms.append("seconds such as 900, or a duration such as PT15M or 00:15:00")
+    return f"write {', or '.join(forms)}, or unset it" if forms else "write one of these, or unset it"
