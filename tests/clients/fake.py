@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Any
 
@@ -125,3 +125,8 @@ class Kind:
 
     def logout(self, fake: Fake, auth: AuthXAuth) -> None:
         self.use(fake, auth, auth.alogout if self.is_async else auth.logout)
+
+
+def holds(auth: AuthXAuth, pair: TokenPair) -> bool:
+    """Tell whether the tokens are still those, whether or not their refresh has begun."""
+    return auth.tokens is not None and replace(auth.tokens, retry_key=None) == pair

@@ -28,8 +28,9 @@ __all__ = ["AuthXAuth"]
 
 _MAX_TRIES: Final = 10
 _UNAUTHORIZED: Final = 401
-# Not an action of the server's: the token that was refused is not the newest one any more.
+# Not actions of the server's: the token that was refused is not the newest one any more; a redirect has lost it.
 _NEWER: Final = "newer"
+_REDIRECTED: Final = "redirected"
 
 
 class AuthXAuth(Flow):
@@ -61,6 +62,10 @@ class AuthXAuth(Flow):
         logout_path: Where to log out, below `base`.
         header_name: The header that carries a token; the server's `JWT_HEADER_NAME`.
         header_type: What stands before the token (RFC 6750 section 2.1); the server's `JWT_HEADER_TYPE`.
+        retry_key_header: The header that marks all attempts at one refresh, so that a lost answer can be asked for
+            again at any time; the server's `JWT_RETRY_KEY_HEADER`. `None` sends none.
+        save_retry_key: Whether `on_tokens` is told of a pair once more before its first refresh, with the key of that
+            refresh in `retry_key`. A program that is killed meanwhile then goes on with what it saved.
         headers: Further headers for login, refresh and logout, such as a key that a gateway wants.
         margin: Seconds before its end at which an access token is renewed; never more than a tenth of its life.
         max_wait: Seconds of `Retry-After` (RFC 9110 section 10.2.3) that are waited for; if it is more, or it was the
@@ -93,6 +98,8 @@ class AuthXAuth(Flow):
         logout_path: str = "/logout",
         header_name: str = "Authorization",
         header_type: str = "Bearer",
+        retry_key_header: str | None = "Idempotency-Key",
+        save_retry_key: bool = False,
         headers: Mapping[str, str] | None = None,
         margin: float = 10.0,
         max_wait: float = 30.0,
@@ -118,10 +125,13 @@ class AuthXAuth(Flow):
             origins=origins,
             header=header_name,
             scheme=header_type,
+            retry_key_header=retry_key_header,
             headers=headers or {},
         )
         clock = clock or timestamp
-        self._keeper = Keeper(tokens, margin=margin, clock=clock, is_told=on_tokens is not None)
+        self._keeper = Keeper(
+            tokens, margin=margin, clock=clock, is_told=on_tokens is not None, is_key_told=save_retry_key
+        )
         self._waiting = Waiting(max_tries, max_wait, clock, sleep, async_sleep)
         self._renewal = Renewal(
             self._server,
@@ -134,8 +144,8 @@ class AuthXAuth(Flow):
 
     @property
     def tokens(self) -> TokenPair | None:
-        """The newest pair; `None` while nobody is logged in."""
-        return self._keeper.pair
+        """The newest pair, with the key of an unfinished refresh; `None` while nobody is logged in."""
+        return self._keeper.state.tokens
 
     def __repr__(self) -> str:
         state = "logged in" if self.tokens is not None else "not logged in"
@@ -196,12 +206,18 @@ class AuthXAuth(Flow):
         # The old token may still be good. If it is not, this request has had its refresh.
         done = set() if failure is None else {Action.REFRESH.value}
         for tries in count(1):
-            pair = self.tokens
-            answer = yield from send(self._server.with_token(request, pair.access_token) if pair else request)
+            pair = self._keeper.pair
+            sent = self._server.with_token(request, pair.access_token) if pair else request
+            answer = yield from send(sent)
             refusal = yield from self._refusal(answer)
             if refusal.action is None:
                 break
-            if refusal.action is Action.RETRY:
+            if pair and answer.request is not sent and self._server.gets_token(answer.request):
+                # The token was lost on the way to where it may go: the refusal is not about it.
+                request = answer.request
+                again = _REDIRECTED not in done
+                done.add(_REDIRECTED)
+            elif refusal.action is Action.RETRY:
                 again = yield from self._wait(request, refusal, answer, tries)
             else:
                 again = yield from self._renew(request, refusal.action, pair, done)
@@ -229,7 +245,7 @@ class AuthXAuth(Flow):
 
     def _renew(self, request: "Request", action: Action, pair: TokenPair | None, done: set[str]) -> Steps[bool]:
         """Get another token than the one refused, each way once a request; tell whether there is one."""
-        newest = self.tokens
+        newest = self._keeper.pair
         way = action.value if newest is None or newest is pair else _NEWER
         if way in done:
             return False
@@ -239,7 +255,7 @@ class AuthXAuth(Flow):
         else:
             self._keeper.doubt(pair)
         failure = yield from self._renewal.ensure(request)
-        return failure is None and self.tokens is not None and self.tokens is not pair
+        return failure is None and self._keeper.pair is not None and self._keeper.pair is not pair
 
 
 class _Logout(Flow):

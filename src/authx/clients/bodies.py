@@ -1,11 +1,15 @@
 """Which bodies of requests can be sent twice."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from authx.clients.libraries import LIBRARIES
 
 if TYPE_CHECKING:
     from httpx2 import Request
 
 __all__ = ["can_be_resent", "is_in_memory"]
+
+_BYTES: Final = tuple(library.ByteStream for library in LIBRARIES)
 
 
 def is_in_memory(request: "Request") -> bool:
@@ -33,7 +37,8 @@ def can_be_resent(request: "Request") -> bool:
     Returns:
         Whether it is in memory, or a form whose files can be read from their beginning again.
     """
-    if is_in_memory(request):
+    # A request that a client has made to follow a redirect counts as not read.
+    if is_in_memory(request) or isinstance(request.stream, _BYTES):
         return True
     fields = getattr(request.stream, "fields", None)
     if not isinstance(fields, list):

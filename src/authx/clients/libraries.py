@@ -4,7 +4,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
-__all__ = ["AuthBase", "HTTPError", "StreamBase", "read_url"]
+__all__ = ["LIBRARIES", "AuthBase", "HTTPError", "StreamBase", "read_url"]
 
 _NAMES: Final = ("httpx2", "httpx")
 
@@ -18,8 +18,8 @@ def _load(name: str) -> ModuleType | None:
         return None
 
 
-_LIBRARIES: Final = tuple(library for library in map(_load, _NAMES) if library is not None)
-if not _LIBRARIES:
+LIBRARIES: Final = tuple(library for library in map(_load, _NAMES) if library is not None)
+if not LIBRARIES:
     raise ImportError("authx.clients.AuthXAuth needs httpx2 or httpx: pip install 'authx-fastapi[client]'")
 
 if TYPE_CHECKING:
@@ -39,10 +39,10 @@ if TYPE_CHECKING:
 
     class _Stream(httpx2.SyncByteStream, httpx2.AsyncByteStream): ...
 else:
-    _Auth = type("_Auth", tuple(one.Auth for one in _LIBRARIES), {})
-    _HTTPError = type("_HTTPError", tuple(one.HTTPError for one in _LIBRARIES), {})
+    _Auth = type("_Auth", tuple(one.Auth for one in LIBRARIES), {})
+    _HTTPError = type("_HTTPError", tuple(one.HTTPError for one in LIBRARIES), {})
     _Stream = type(
-        "_Stream", tuple(getattr(one, f"{kind}ByteStream") for one in _LIBRARIES for kind in ("Sync", "Async")), {}
+        "_Stream", tuple(getattr(one, f"{kind}ByteStream") for one in LIBRARIES for kind in ("Sync", "Async")), {}
     )
 
 
@@ -70,7 +70,7 @@ def read_url(text: str) -> "httpx2.URL":
     Raises:
         ValueError: It is none. The message does not repeat it, for a password may be in it.
     """
-    library = _LIBRARIES[0]
+    library = LIBRARIES[0]
     try:
         url: httpx2.URL = library.URL(text)
     except library.InvalidURL:

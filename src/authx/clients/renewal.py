@@ -150,21 +150,27 @@ class Renewal:
 
     def _save(self, flight: Flight) -> Steps[None]:
         flight.extend()
-        pair = self.keeper.pair
+        state = self.keeper.state
         if self.tell is not None:
-            yield from save(self.tell, pair, flight)
-        self.keeper.saved(pair)
+            yield from save(self.tell, state.tokens, flight)
+        self.keeper.saved(state.pair)
 
     def _refresh(self, flight: Flight, like: "Request") -> Steps[Failure | None]:
         """Exchange the refresh token (RFC 6749 section 6); only a plain refusal ends the session."""
         pair = self.keeper.pair
         if pair is None or (token := pair.refresh_token) is None:
             return None
-        answer, asked_at = yield from self._ask(flight, lambda: self.server.refresh(like, token))
+        # Whoever hears nothing asks again with the same key, and is given the same tokens, however late it is.
+        key = self.keeper.retry_key(pair)
+        if not self.keeper.state.is_saved:
+            yield from self._save(flight)
+        answer, asked_at = yield from self._ask(flight, lambda: self.server.refresh(like, token, key))
         refusal = self._refusal(answer)
-        if answer.status_code == _UNAUTHORIZED and refusal.action is Action.LOGIN:
-            self.keeper.renew(pair, None)
-            return None
+        if answer.status_code == _UNAUTHORIZED:
+            self.keeper.forget_key(pair)
+            if refusal.action is Action.LOGIN:
+                self.keeper.renew(pair, None)
+                return None
         return self._take(answer, pair, asked_at, refusal)
 
     def _log_in(self, flight: Flight, like: "Request") -> Steps[Failure | None]:
@@ -175,7 +181,7 @@ class Renewal:
         return self._take(answer, pair, asked_at, self._refusal(answer))
 
     def _take(self, answer: "Response", former: TokenPair | None, asked_at: float, refusal: Refusal) -> Failure | None:
-        pair = read_pair(answer.content, former, asked_at) if answer.is_success and self._is_ours(answer) else None
+        pair = read_pair(answer.content, former, asked_at) if answer.is_success else None
         if pair is None:
             return Failure(answer.status_code, refusal.code)
         self.server.note_cookies(answer, pair)
@@ -187,9 +193,13 @@ class Renewal:
         for tries in count(1):
             flight.extend()
             asked_at = self.waiting.clock()
-            answer = yield from send(make())
+            request = make()
+            answer = yield from send(request)
             # One byte more than is ever looked at, so that a body which is too long is known to be.
             yield from read(answer, MAX_BODY_BYTES + 1)
+            if answer.request is not request:
+                # The client has followed a redirect, without what the request was about: the redirect is the answer.
+                answer = next((one for one in answer.history if one.request is request), answer)
             seconds = self.waiting.seconds(self._refusal(answer), answer, tries)
             if seconds is None:
                 break
@@ -198,8 +208,4 @@ class Renewal:
         return answer, asked_at
 
     def _refusal(self, answer: "Response") -> Refusal:
-        return read_refusal(answer.status_code, answer.content) if self._is_ours(answer) else Refusal(None)
-
-    def _is_ours(self, answer: "Response") -> bool:
-        # A client that follows redirects may have been led elsewhere.
-        return self.server.owns(answer.url)
+        return read_refusal(answer.status_code, answer.content)

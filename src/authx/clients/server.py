@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from authx.clients.bodies import is_in_memory
 from authx.clients.libraries import read_url
+from authx.clients.sealing import seal, seal_header
 from authx.clients.tokens import TokenPair
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ Origin: TypeAlias = tuple[str, bytes, int | None]
 
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _PORTS: Final = {"http": 80, "https": 443}
+_NONE: Final[Mapping[str, str]] = {}
 _OWN_HEADERS: Final = {"Accept": "application/json", "Accept-Encoding": "identity"}
 
 
@@ -63,6 +65,7 @@ class Server:
         origins: Further origins that get tokens.
         header: The header that carries a token.
         scheme: What stands before the token; empty for nothing.
+        retry_key_header: The header that carries a retry key; `None`: none is sent.
         headers: Further headers of its own requests.
 
     Raises:
@@ -78,18 +81,25 @@ class Server:
         origins: Iterable[str],
         header: str,
         scheme: str,
+        retry_key_header: str | None,
         headers: Mapping[str, str],
     ) -> None:
         if isinstance(origins, str):
             raise TypeError("origins takes several texts, such as a list")
         if not _NAME.fullmatch(header) or not _NAME.fullmatch(scheme or "none"):
             raise ValueError("header_name and header_type are names without spaces")
-        if header.lower() in {name.lower() for name in headers}:
-            raise ValueError(f"headers has the header of the token, {header}")
+        if retry_key_header is not None and not _NAME.fullmatch(retry_key_header):
+            raise ValueError("retry_key_header is a name without spaces, or None")
+        own = {header.lower(), *([] if retry_key_header is None else [retry_key_header.lower()])}
+        if retry_key_header is not None and len(own) == 1:
+            raise ValueError("header_name and retry_key_header are two headers")
+        if taken := own & {name.lower() for name in headers}:
+            raise ValueError(f"headers has the header of the token or of the retry key, {min(taken)}")
         self.base: Final = base.rstrip("/")
         self._paths = paths
         self._origins = {_origin(_read("base", base)), *(_origin(_read("origins", one, "/")) for one in origins)}
         self._header = header
+        self._retry_key_header = retry_key_header
         self._scheme = f"{scheme} " if scheme else ""
         self._headers = {**headers, **_OWN_HEADERS}
         self._cookies: frozenset[str] = frozenset()
@@ -125,7 +135,7 @@ class Server:
 
         Returns:
             A copy of the request, with the token in its header and without the token cookies that the client may
-            have kept: they do not always follow a refresh.
+            have kept: they do not always follow a refresh. No redirect takes the token to another origin.
         """
         headers = request.headers.copy()
         headers[self._header] = self._scheme + token
@@ -139,7 +149,8 @@ class Server:
         )
         if is_in_memory(request):
             copy.read()
-        return copy
+        # The other one does not need it: clients take it off themselves, and at another origin only.
+        return copy if self._header.lower() == "authorization" else seal_header(copy, self._header)
 
     def login(self, like: "Request", credentials: Credentials) -> "Request":
         """Make the request that logs in.
@@ -154,17 +165,19 @@ class Server:
         body = {"username": credentials.username, "password": credentials.password}
         return self._request(like, self._paths.login, json=body)
 
-    def refresh(self, like: "Request", token: str) -> "Request":
+    def refresh(self, like: "Request", token: str, retry_key: str) -> "Request":
         """Make the request that exchanges a refresh token.
 
         Args:
             like: A request of the same client.
             token: The refresh token.
+            retry_key: What marks all attempts at this exchange as one.
 
         Returns:
             The request.
         """
-        return self._request(like, self._paths.refresh, token=token)
+        more = {} if self._retry_key_header is None else {self._retry_key_header: retry_key}
+        return self._request(like, self._paths.refresh, token=token, more=more)
 
     def logout(self, like: "Request", pair: TokenPair | None) -> "Request":
         """Make the request that ends the session.
@@ -194,15 +207,17 @@ class Server:
         tokens = (pair.access_token, pair.refresh_token)
         self._cookies |= {cookie.name for cookie in answer.cookies.jar if cookie.value in tokens}
 
-    def _request(self, like: "Request", path: str, *, token: str | None = None, json: Any = None) -> "Request":
-        headers = dict(self._headers)
+    def _request(
+        self, like: "Request", path: str, *, token: str | None = None, json: Any = None, more: Mapping[str, str] = _NONE
+    ) -> "Request":
+        headers = {**self._headers, **more}
         if "user-agent" in like.headers:
             headers.setdefault("User-Agent", like.headers["user-agent"])
         if token is not None:
             headers[self._header] = self._scheme + token
         # A request without this extension has no time-out at all.
         extensions = {name: value for name, value in like.extensions.items() if name == "timeout"}
-        return type(like)("POST", self.base + path, headers=headers, json=json, extensions=extensions)
+        return seal(type(like)("POST", self.base + path, headers=headers, json=json, extensions=extensions))
 
 
 def _read(argument: str, text: str, path: str | None = None) -> "URL":

@@ -1,8 +1,9 @@
 """What is known of the session: the newest pair, when to renew it, whether its keeper was told."""
 
+import secrets
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from math import inf
 
@@ -28,11 +29,21 @@ class State:
         pair: The newest pair; `None` while nobody is logged in.
         renew_at: When to renew the access token, in seconds since 1970; `None` where nothing tells.
         is_saved: Whether the application's callback knows of this pair, or of its end.
+        retry_key: What marks the attempts at the refresh of this pair as one; `None` before the first. The pair keeps
+            the one that it came with.
     """
 
     pair: TokenPair | None = None
     renew_at: float | None = None
     is_saved: bool = True
+    retry_key: str | None = field(default=None, repr=False)
+
+    @property
+    def tokens(self) -> TokenPair | None:
+        """The pair with its retry key, as the application gets it."""
+        if self.pair is None or self.pair.retry_key == self.retry_key:
+            return self.pair
+        return replace(self.pair, retry_key=self.retry_key)
 
 
 def next_need(state: State, now: float, *, can_log_in: bool) -> Need:
@@ -66,14 +77,24 @@ class Keeper:
         margin: Seconds before an access token's end at which it is renewed.
         clock: Seconds since 1970.
         is_told: Whether somebody has to be told of changes.
+        is_key_told: Whether a new retry key is one.
     """
 
-    def __init__(self, pair: TokenPair | None, *, margin: float, clock: Callable[[], float], is_told: bool) -> None:
+    def __init__(
+        self,
+        pair: TokenPair | None,
+        *,
+        margin: float,
+        clock: Callable[[], float],
+        is_told: bool,
+        is_key_told: bool = False,
+    ) -> None:
         self._margin = margin
         self._clock = clock
         self._is_told = is_told
+        self._is_key_told = is_told and is_key_told
         self._lock = threading.Lock()
-        self._state = State(pair, self._renewal(pair))
+        self._state = State(pair, self._renewal(pair), retry_key=None if pair is None else pair.retry_key)
 
     @property
     def state(self) -> State:
@@ -106,6 +127,34 @@ class Keeper:
         with self._lock:
             if self._state.pair is pair:
                 self._state = replace(self._state, renew_at=-inf)
+
+    def retry_key(self, pair: TokenPair) -> str:
+        """Find the key that marks all attempts at one refresh, or draw it.
+
+        Args:
+            pair: The pair that is to be refreshed.
+
+        Returns:
+            The key, the same one for everybody who refreshes this pair.
+        """
+        key = secrets.token_urlsafe(16)
+        with self._lock:
+            if self._state.pair is pair:
+                if self._state.retry_key is not None:
+                    return self._state.retry_key
+                is_saved = self._state.is_saved and not self._is_key_told
+                self._state = replace(self._state, retry_key=key, is_saved=is_saved)
+        return key
+
+    def forget_key(self, pair: TokenPair) -> None:
+        """Let the next attempt count as another refresh.
+
+        Args:
+            pair: The pair that was refused.
+        """
+        with self._lock:
+            if self._state.pair is pair:
+                self._state = replace(self._state, retry_key=None)
 
     def saved(self, pair: TokenPair | None) -> None:
         """Note that the application's callback knows of a pair, or of its end.

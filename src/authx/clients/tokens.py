@@ -13,6 +13,8 @@ from authx.exceptions import AuthXException
 __all__ = ["TokenPair", "read_pair", "renewal_time"]
 
 _MASK: Final = "**********"
+# What a server reads as one: visible ASCII without the characters that would need escapes in quotes.
+_RETRY_KEY: Final = re.compile(r"[!#-\[\]-~]{16,128}")
 # RFC 6750 section 2.1, and nothing that could end a header line.
 _TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 _EARLY_SHARE: Final = 10
@@ -29,14 +31,17 @@ class TokenPair:
         refresh_token: The refresh token; without it, the access token cannot be renewed.
         expires_at: When the access token ends, in seconds since 1970 by this machine's clock; `None`: as its claim
             `exp` says, if it is a JWT.
+        retry_key: What marks all attempts at the refresh of this pair as one, from the first attempt until one has
+            succeeded. Keep it with the pair, as secretly; never make one up.
 
     Raises:
-        ValueError: A token has characters that a token cannot have (RFC 6750 section 2.1).
+        ValueError: A token has characters that a token cannot have (RFC 6750 section 2.1), or the key has.
     """
 
     access_token: str
     refresh_token: str | None = None
     expires_at: float | None = None
+    retry_key: str | None = None
 
     def __post_init__(self) -> None:
         if not _is_token(self.access_token):
@@ -45,10 +50,13 @@ class TokenPair:
             raise ValueError("refresh_token is no token")
         if self.expires_at is not None and not _is_number(self.expires_at):
             raise ValueError("expires_at is no time in seconds since 1970")
+        if self.retry_key is not None and not _is_retry_key(self.retry_key):
+            raise ValueError("retry_key is none: it has 16 to 128 visible ASCII characters, none of them a quote or \\")
 
     def __repr__(self) -> str:
         refresh = _MASK if self.refresh_token is not None else None
-        return f"TokenPair(access_token={_MASK!r}, refresh_token={refresh!r}, expires_at={self.expires_at!r})"
+        key = "" if self.retry_key is None else f", retry_key={_MASK!r}"
+        return f"TokenPair(access_token={_MASK!r}, refresh_token={refresh!r}, expires_at={self.expires_at!r}{key})"
 
 
 def read_pair(body: bytes, former: TokenPair | None, asked_at: float) -> TokenPair | None:
@@ -138,3 +146,7 @@ def _is_number(value: object) -> TypeGuard[int | float]:
 
 def _is_token(value: object) -> bool:
     return isinstance(value, str) and _TOKEN.fullmatch(value) is not None
+
+
+def _is_retry_key(value: object) -> bool:
+    return isinstance(value, str) and _RETRY_KEY.fullmatch(value) is not None

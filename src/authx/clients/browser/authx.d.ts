@@ -20,6 +20,11 @@ export interface AuthClientOptions {
   accessCookie?: boolean
   /** Whether no CSRF cookie of the refresh token means that nobody is logged in: by default `false`. */
   csrfReadable?: boolean
+  /**
+   * Header that carries the retry key of a refresh (`JWT_RETRY_KEY_HEADER`): by default `Idempotency-Key`. `null` sends
+   * none. On another origin, the client sends it only if you name it here: the server's CORS settings must allow it.
+   */
+  retryHeader?: string | null
   /** Milliseconds after which an unanswered login, refresh or logout is given up: by default 10000. */
   timeout?: number
   /** How often a request is sent again whose answer says `retry`: by default 3 times. */
@@ -88,7 +93,9 @@ export interface AuthClient {
    *
    * Refreshes before the access token ends, and once where the answer asks for it; then sends the request again,
    * unless its body is a stream. Waits for `Retry-After` where the answer says `retry`. Requests to other origins,
-   * those that bring the header themselves, and those with `credentials: 'omit'` are sent as they are.
+   * those that bring the header themselves, and those with `credentials: 'omit'` are sent as they are. A request that
+   * carries a CSRF value, or the token in another header than `Authorization`, follows redirects within the page's
+   * origin only; others fail.
    *
    * @param input What `fetch` takes. The body of a `Request` is used up.
    * @param init What `fetch` takes; `credentials` is `include` by default. Its `signal` ends the waiting too.

@@ -3,7 +3,8 @@
  * The browser's side of authx: keeps a user logged in, in every tab, without a token that outlives the page.
  *
  * Refresh tokens stay in HttpOnly cookies. Access tokens are in cookies too, or in the memory of this module; no
- * token is ever put into localStorage, sessionStorage or a URL. Needs nothing else, and no secure context.
+ * token is ever put into localStorage, sessionStorage or a URL. localStorage holds the retry key of a refresh that has
+ * not finished, which is worth nothing without the cookie. Needs nothing else, and no secure context.
  *
  * @module authx
  */
@@ -160,6 +161,7 @@ export const createAuthClient = (options) => {
     csrfMethods = ['POST', 'PUT', 'PATCH', 'DELETE'],
     accessCookie = true,
     csrfReadable = false,
+    retryHeader = 'Idempotency-Key',
     timeout = 10_000,
     maxRetries = 3,
     maxRetryWait = 30_000,
@@ -170,6 +172,7 @@ export const createAuthClient = (options) => {
   const base = new URL(place.replace(/\/*$/, '/'), page?.baseURI ?? location.href)
   const isOwn = base.origin === self.origin
   const name = `authx:${base}`
+  const slot = name + ':attempt'
   const trusted = [base, ...origins].map((url) => new URL(url).origin)
   /** @type {Set<Parameters<AuthClient['onChange']>[0]>} */
   const listeners = new Set()
@@ -181,7 +184,10 @@ export const createAuthClient = (options) => {
   /** When that began, for all tabs. */
   let latest = 0
   let dueAt = Infinity
+  /** How often the refresh of now has failed: while it has, the server may have done its work. */
   let failures = 0
+  /** The retry key of that refresh, where the tabs cannot share one. */
+  let attempt = ''
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer
   /** @type {Promise<Failure | null> | null} */
@@ -201,6 +207,7 @@ export const createAuthClient = (options) => {
       listeners.forEach((listener) => queueMicrotask(() => listeners.has(listener) && listener(next && next.session, why)))
     held = next
     failures = 0
+    attempt = ''
     news.abort()
     news = new AbortController()
     // Not all tabs at the same moment: the first one refreshes for all.
@@ -211,11 +218,21 @@ export const createAuthClient = (options) => {
     }
   }
 
-  /** @param {string} [why] @param {number} [at] */
-  const end = (why = 'logout', at = Math.max(Date.now(), latest)) => {
-    latest = Math.max(latest, at)
+  /** For the next refresh, another key. Needs the lock, so that no tab writes it back. */
+  const forgetKey = () => {
+    try {
+      delete localStorage[slot]
+    } catch {
+      // Forbidden: there is none.
+    }
+  }
+
+  /** @param {string} [why] @param {number} [at] When that was found, if it was without the lock. */
+  const end = (why = 'logout', at = 0) => {
+    if (!at) forgetKey()
+    latest = Math.max(latest, at || Date.now())
     become(null, why)
-    tell({ at, why })
+    tell({ at: latest, why })
   }
 
   /** @param {any} body An answer with tokens. @param {string} why @returns {Session} */
@@ -232,6 +249,7 @@ export const createAuthClient = (options) => {
       refreshExpiresAt: rest > 0 ? now + rest * 1000 : null,
     }
     const csrf = { access: body.csrf_token, refresh: body.refresh_csrf_token }
+    forgetKey()
     become({ at: Math.max(now, latest + 1), token, life, until: now + life, csrf, session }, why)
     tell({ held, why })
     return session
@@ -275,6 +293,8 @@ export const createAuthClient = (options) => {
         headers,
         body,
         credentials: 'include',
+        // A password, a cookie's CSRF value and a retry key are for this URL alone.
+        redirect: 'error',
         // Its cookies are kept even if the page is left before the answer is there.
         keepalive: true,
         signal: AbortSignal.timeout(timeout),
@@ -300,7 +320,8 @@ export const createAuthClient = (options) => {
         refreshing = null
         if (failure && held !== null) {
           dueAt = 0
-          arm(Math.max(failure.after, Math.min(1000 * 2 ** failures++, 30_000)) * (1 + Math.random() / 2))
+          // Without a key, the server repeats its answer for 30 seconds only: less than 20 of them may pass.
+          arm(Math.max(failure.after, Math.min(1000 * 2 ** failures++, 13_000)) * (1 + Math.random() / 2))
         }
         return failure
       }))
@@ -310,6 +331,16 @@ export const createAuthClient = (options) => {
   const exchange = async () => {
     const headers = new Headers()
     prove(headers, 'refresh')
+    if (retryHeader && (isOwn || options?.retryHeader)) {
+      // It is the same refresh until one has succeeded, whichever tab sends it.
+      const key = attempt || crypto.getRandomValues(new BigUint64Array(2)).join('-')
+      try {
+        headers.set(retryHeader, (localStorage[slot] ||= key))
+      } catch {
+        // The storage is full or forbidden, or something else is in it.
+        headers.set(retryHeader, (attempt = key))
+      }
+    }
     const response = await post(paths.refresh, headers)
     if (response.ok) {
       adopt(await response.json(), 'refresh')
@@ -328,14 +359,15 @@ export const createAuthClient = (options) => {
   }
 
   /**
-   * Refresh if it is time: a timer may be hours late after a sleep. A tab that nobody sees waits until it is seen.
+   * Refresh if it is time: a timer may be hours late after a sleep. A tab that nobody sees waits until it is seen,
+   * unless it has begun.
    *
    * @param {any} [event]
    */
   const wake = (event) => {
     // A page that was kept while another one was shown has heard of no logout.
     if (event?.persisted && held) dueAt = 0
-    if (held === null || page?.hidden) return
+    if (held === null || (page?.hidden && !failures)) return
     dueAt > Date.now() ? arm(dueAt - Date.now()) : refresh()
   }
   for (const event of ['visibilitychange', 'focus', 'online', 'pageshow']) addEventListener(event, wake, gone)
@@ -387,16 +419,24 @@ export const createAuthClient = (options) => {
   }
 
   /** @type {AuthClient['fetch']} */
-  const authFetch = async (input, init = {}) => {
+  const authFetch = async (input, init) => {
     // Read once: what is checked is what is sent. A request whose body was used before fails here, as with fetch.
     const given = new Request(input, init)
-    const isOurs = trusted.includes(new URL(given.url).origin) && given.credentials !== 'omit'
-    if (!isOurs || given.headers.has(header)) return transport(given)
-    const request = input instanceof Request ? given : new Request(given, { credentials: 'include', ...init, body: null })
-    const { signal } = request
-    const isUnsafe = csrfMethods.includes(request.method.toUpperCase())
+    const { signal, credentials, referrer, referrerPolicy } = given
+    const { origin } = new URL(given.url)
+    if (!trusted.includes(origin) || credentials === 'omit' || given.headers.has(header)) return transport(given)
+    const isUnsafe = csrfMethods.includes(given.method.toUpperCase())
     // What was read from a stream is gone.
-    const isSentOnce = init.body instanceof ReadableStream
+    const isSentOnce = init?.body instanceof ReadableStream
+    // Lost by a request that is made of another one, unless they are repeated.
+    const kept = {
+      credentials: init?.credentials ?? (input instanceof Request ? credentials : 'include'),
+      referrer,
+      referrerPolicy,
+    }
+    // Of all headers, browsers take only `Authorization` off a request that is redirected to another origin.
+    /** @type {RequestInit | false} */
+    const confined = origin === self.origin ? { mode: 'same-origin' } : given.redirect === 'follow' && { redirect: 'error' }
     let isRepeated = isSentOnce
     let isRefreshed = false
     let retries = isSentOnce ? 0 : maxRetries
@@ -413,10 +453,13 @@ export const createAuthClient = (options) => {
       const sent = held
       const sentAt = sent?.at ?? Date.now()
       const proof = csrf('access')
-      const copy = isSentOnce ? request : request.clone()
-      if (isUnsafe) prove(copy.headers, 'access')
-      carry(copy.headers)
-      let response = await transport(copy)
+      // Its own headers and not those of `init`, which lack what was derived from the body.
+      const headers = new Headers(given.headers)
+      if (isUnsafe) prove(headers, 'access')
+      carry(headers)
+      const isBare = headers.has(csrfHeaders.access) || (sent?.token && !/^authorization$/i.test(header))
+      const copy = isSentOnce ? given : given.clone()
+      let response = await transport(new Request(copy, { ...kept, ...(isBare && confined), headers }))
       let { action, code } = await refusal(response)
       const isRefused = response.status === 401 && /^(refresh|login)$/.test(action)
       // It may be about tokens that were replaced meanwhile, here or in another tab.
