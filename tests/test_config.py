@@ -441,7 +441,8 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str]] = [
     ],
     *[({"JWT_ERROR_MESSAGE_KEY": key}, "another key") for key in ("error_type", "code", "action")],
     *[
-        ({"JWT_CSRF_TRUSTED_ORIGINS": [origin]}, "scheme://host")
+        ({field: [origin]}, rf"{field}: .* write scheme://host")
+        for field in ("JWT_ORIGINS", "JWT_CSRF_TRUSTED_ORIGINS")
         for origin in (
             "*",
             "",
@@ -484,7 +485,8 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str]] = [
     ],
     # No browser sends these.
     *[
-        ({"JWT_CSRF_TRUSTED_ORIGINS": [origin]}, "scheme://host")
+        ({field: [origin]}, "default port")
+        for field in ("JWT_ORIGINS", "JWT_CSRF_TRUSTED_ORIGINS")
         for origin in ("https://front.example:443", "http://front.example:80", "https://bücher.example")
     ],
 ]

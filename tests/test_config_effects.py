@@ -495,6 +495,9 @@ EFFECTS: dict[str, Effect] = {
     ),
     "JWT_MAX_TOKEN_BYTES": Effect(longest, [(8192, 200), (400, 400)]),
     "JWT_TOKEN_CACHE_SIZE": Effect(looks_at_signatures, [(1024, 1), (1, 1), (0, 2)]),
+    "JWT_MAX_BODY_BYTES": Effect(
+        Attempt(headers={}, form={"text": "x" * 2000, "csrf_token": "{value}"}), [(1_048_576, 200), (1024, 400)], FORM
+    ),
     "JWT_ACCESS_COOKIE_NAME": Effect(
         cookie_name("access", 0), [("access_token_cookie", "access_token_cookie"), ("a", "a")], COOKIES
     ),
@@ -532,6 +535,11 @@ EFFECTS: dict[str, Effect] = {
     "JWT_CSRF_METHODS": Effect(Attempt(method="GET", headers={}), [(["POST"], 200), (["POST", "GET"], 403)], COOKIES),
     "JWT_CSRF_CHECK_FORM": Effect(
         Attempt(headers={}, form={"csrf_token": "{value}"}), [(False, 403), (True, 200)], COOKIES
+    ),
+    "JWT_ORIGINS": Effect(
+        Attempt(headers={"X-CSRF-TOKEN": "{value}", "Origin": "https://front.example"}),
+        [([], 200), (["https://front.example"], 200), (["https://back.example"], 403)],
+        COOKIES,
     ),
     "JWT_CSRF_TRUSTED_ORIGINS": Effect(
         Attempt(headers={"X-CSRF-TOKEN": "{value}", "Origin": "https://front.example"}),

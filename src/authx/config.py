@@ -188,6 +188,9 @@ class AuthXConfig(BaseSettings):
     JWT_JSON_KEY: str = Field(default="access_token", description="Body key of access tokens.")
     JWT_REFRESH_JSON_KEY: str = Field(default="refresh_token", description="Body key of refresh tokens.")
     JWT_MAX_TOKEN_BYTES: int = Field(default=8192, ge=256, description="Longest token looked at, in bytes.")
+    JWT_MAX_BODY_BYTES: int = Field(
+        default=1_048_576, ge=1024, description="How much of a body is read in search of a token or CSRF value."
+    )
     JWT_TOKEN_CACHE_SIZE: int = Field(
         default=1024, ge=0, description="Verified tokens remembered per process; 0: none."
     )
@@ -221,8 +224,12 @@ class AuthXConfig(BaseSettings):
         default=["POST", "PUT", "PATCH", "DELETE"], description="Methods that need a CSRF value."
     )
     JWT_CSRF_CHECK_FORM: bool = Field(default=False, description="Whether form fields may carry it too.")
+    JWT_ORIGINS: Sequence[str] = Field(
+        default=[], description="The application's own origins; empty: the Host header tells its origin."
+    )
     JWT_CSRF_TRUSTED_ORIGINS: Sequence[str] = Field(
-        default=[], description="Exact origins besides the own one; empty: origins are not checked."
+        default=[],
+        description="Origins of other pages that may send cookies; with JWT_ORIGINS empty too, none are checked.",
     )
     JWT_ACCESS_CSRF_COOKIE_NAME: str = Field(default="csrf_access_token", description="Name of the access CSRF cookie.")
     JWT_REFRESH_CSRF_COOKIE_NAME: str = Field(
@@ -388,12 +395,14 @@ class AuthXConfig(BaseSettings):
                 yield f"{field} is empty"
         if self.JWT_ERROR_MESSAGE_KEY in _ERROR_KEYS:
             yield f"JWT_ERROR_MESSAGE_KEY={self.JWT_ERROR_MESSAGE_KEY!r} names another key of error bodies"
-        for origin in self.JWT_CSRF_TRUSTED_ORIGINS:
-            if not _is_origin(origin):
-                yield (
-                    f"JWT_CSRF_TRUSTED_ORIGINS: {origin!r} is no origin; write scheme://host or scheme://host:port, "
-                    "in lower case and without a path"
-                )
+        for field in ("JWT_ORIGINS", "JWT_CSRF_TRUSTED_ORIGINS"):
+            for origin in getattr(self, field):
+                if not _is_origin(origin):
+                    yield (
+                        f"{field}: {origin!r} is not an origin; write scheme://host or scheme://host:port as browsers "
+                        "do, for example https://www.example.com: in lower case, without a path, a trailing slash, "
+                        "a wildcard or the scheme's default port"
+                    )
         yield from self._csrf_mistakes()
 
     def _csrf_mistakes(self) -> Iterator[str]:

@@ -44,6 +44,7 @@ __all__ = [
     "TokenInvalidSignatureError",
     "TokenRequiredError",
     "TokenTypeError",
+    "TokensTooLargeError",
 ]
 
 
@@ -159,6 +160,24 @@ class AccountUnavailableError(AuthXException):
 
 class StoreUnavailableError(AuthXException):
     """The session store did not answer; nothing was consumed, the same request may be repeated.
+
+    Args:
+        *args: As for any exception.
+        retry_after: Seconds after which a retry makes sense.
+        login_type: The login type of the instance that raised it.
+    """
+
+    status = 503
+    code = "auth_unavailable"
+    action = "retry"
+
+    def __init__(self, *args: object, retry_after: int = 1, login_type: str | None = None) -> None:
+        super().__init__(*args, login_type=login_type)
+        self.retry_after = retry_after
+
+
+class TokensTooLargeError(AuthXException):
+    """The new tokens are too large for their cookies or for `JWT_MAX_TOKEN_BYTES`; nothing began or was consumed.
 
     Args:
         *args: As for any exception.

@@ -790,7 +790,6 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
         ends = (
             error.clears_cookies and evidence is not None and evidence.required == "refresh" and evidence.ends_cookies
         )
-        uses_cookies = self._gate.wiring.uses_cookies
         return respond(
             error,
             self.message(error),
@@ -798,7 +797,7 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
             message_key=self._message_key(),
             as_authx=config.JWT_ERROR_STATUS == "authx",
             token_error=self.MSG_TokenError,
-            deletions=self._cookies.deletions(_BOTH, scope) if ends and uses_cookies else None,
+            deletions=self._cookies.deletions(scope) if ends and self._gate.wiring.uses_cookies else None,
         )
 
     def _message_key(self) -> str:

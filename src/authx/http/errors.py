@@ -21,6 +21,7 @@ from authx.exceptions import (
     MissingTokenError,
     RateLimitExceeded,
     StoreUnavailableError,
+    TokensTooLargeError,
 )
 from authx.http.credentials import CredentialsMiddleware, send_cookies
 from authx.http.openapi import describe_errors
@@ -219,7 +220,7 @@ def respond(
     challenge = _challenge(error, realm, refused_refresh=refused_refresh)
     if challenge is not None:
         headers["WWW-Authenticate"] = challenge
-    if isinstance(error, RateLimitExceeded | StoreUnavailableError):
+    if isinstance(error, RateLimitExceeded | StoreUnavailableError | TokensTooLargeError):
         headers["Retry-After"] = str(error.retry_after)
     response = Response(orjson.dumps(body), status, headers, media_type="application/json")
     if deletions:

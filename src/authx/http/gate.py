@@ -30,7 +30,8 @@ from authx.exceptions import (
 )
 from authx.http.callbacks import Callback
 from authx.http.errors import install_handler
-from authx.http.locations import Found, Location, read_cookie
+from authx.http.headers import read_cookie
+from authx.http.locations import Found, Location
 from authx.http.requirement import Requirement
 from authx.http.wiring import Wiring, wire
 from authx.issuer import SessionIds
@@ -226,16 +227,30 @@ class Gate:
         self, connection: HTTPConnection, kind: TokenType, places: tuple[Location, ...], verify_csrf: bool | None
     ) -> Found:
         """Look at each place in turn, the request's body among them."""
-        without_csrf = None
+        without_csrf, bad = None, None
         for place in places:
             try:
-                found = await place.find_in_body(connection, verify_csrf)
+                found = await place.find_in_body(connection, verify_csrf, self._could_pass)
             except MissingCSRFTokenError as error:
                 without_csrf = error
                 continue
-            if found is not None:
+            if found is not None and (found.csrf_exempt or found.csrf is not None):
                 return found
+            bad = bad or found
+        if bad is not None:
+            return bad
         raise without_csrf or _missing(kind, places)
+
+    def _could_pass(self, token: bytes) -> bool:
+        """Tell whether signature, times and shape of a token are good."""
+        wiring = self.wiring
+        if len(token) > wiring.max_token_bytes:
+            return False
+        try:
+            wiring.verifier.verify(token, self.clock())
+        except AuthXException:
+            return False
+        return True
 
     def recall(self, scope: Scope, requirement: Requirement) -> Verified | None:
         """Go the straight way: a token in the header that was verified before, and nobody to ask about it.

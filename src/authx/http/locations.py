@@ -1,25 +1,24 @@
 """Where a token can be: one small object for each place, made from the configuration once."""
 
-from collections.abc import Iterable
-from typing import Final, NamedTuple, Protocol
+from collections.abc import Callable, Iterable
+from typing import Final, NamedTuple, Protocol, TypeAlias
 from urllib.parse import parse_qsl
 
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, HTTPConnection, Request
+from starlette.requests import HTTPConnection, Request
 from starlette.types import Scope
 
 from authx.core.strict_json import NotAnObjectError, load_object
-from authx.exceptions import CSRFError, CSRFOriginError, InvalidRequestError, MissingCSRFTokenError
+from authx.exceptions import CSRFError, InvalidRequestError, MissingCSRFTokenError
+from authx.http.body import known_form_field, read_body, read_form_field
+from authx.http.headers import header_values, is_json, read_cookie
+from authx.http.origins import Origins
 from authx.types import TokenLocation
 
-__all__ = ["CookieLocation", "Found", "HeaderLocation", "JSONLocation", "Location", "QueryLocation"]
+__all__ = ["CookieLocation", "Found", "HeaderLocation", "JSONLocation", "Location", "QueryLocation", "Screen"]
 
 _MAX_QUERY_FIELDS: Final = 1000
-_FOREIGN: Final = (
-    "the request comes from a page of another origin; if that is one of yours, add it to JWT_CSRF_TRUSTED_ORIGINS, "
-    "and let the server trust its proxy's headers"
-)
-_DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+# Says of a token whether it could be accepted, before a body is read for its sake.
+Screen: TypeAlias = Callable[[bytes], bool]
 
 
 class Found(NamedTuple):
@@ -28,7 +27,8 @@ class Found(NamedTuple):
     Attributes:
         token: Its bytes, unverified.
         location: Where it was.
-        csrf: The CSRF value that came with it, where one is needed.
+        csrf: The CSRF value that came with it, where one is needed; `None` also where the token is bad, and
+            the body was not read for its sake.
         csrf_exempt: Whether the request needs none.
     """
 
@@ -73,22 +73,9 @@ class Location(Protocol):
         """
         ...
 
-    async def find_in_body(self, connection: HTTPConnection, verify_csrf: bool | None) -> Found | None:
+    async def find_in_body(self, connection: HTTPConnection, verify_csrf: bool | None, screen: Screen) -> Found | None:
         """As `find`, for a location that may have to wait for the body."""
         ...
-
-
-def header_values(scope: Scope, name: bytes) -> list[bytes]:
-    """List a header's values as they arrived, duplicates too.
-
-    Args:
-        scope: The ASGI scope.
-        name: The header's name in lower case.
-
-    Returns:
-        The values.
-    """
-    return [value for key, value in scope["headers"] if key == name]
 
 
 class _InHead:
@@ -100,7 +87,7 @@ class _InHead:
         """See `Location.find`."""
         raise NotImplementedError
 
-    async def find_in_body(self, connection: HTTPConnection, verify_csrf: bool | None) -> Found | None:
+    async def find_in_body(self, connection: HTTPConnection, verify_csrf: bool | None, screen: Screen) -> Found | None:  # noqa: ARG002
         """See `Location.find_in_body`."""
         return self.find(connection.scope, verify_csrf)
 
@@ -207,27 +194,26 @@ class JSONLocation:
 
     Args:
         key: The key that holds it.
+        limit: The longest body read, in bytes.
     """
 
     name: Final = "json"
     reads_body: Final = True
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, limit: int) -> None:
         self.label: Final = f"no key {key} in a body of the content type application/json"
         self._key = key
+        self._limit = limit
 
     def find(self, scope: Scope, verify_csrf: bool | None) -> Found | None:  # noqa: ARG002
         """Nothing can be found in the head alone."""
         return None
 
-    async def find_in_body(self, connection: HTTPConnection, verify_csrf: bool | None) -> Found | None:  # noqa: ARG002
+    async def find_in_body(self, connection: HTTPConnection, verify_csrf: bool | None, screen: Screen) -> Found | None:  # noqa: ARG002
         """See `Location.find_in_body`."""
         if not isinstance(connection, Request) or not is_json(connection.scope):
             return None
-        try:
-            body = await connection.body()
-        except ClientDisconnect:
-            raise InvalidRequestError("the client went away before its body was read") from None
+        body = await read_body(connection, self._limit)
         if not body.strip():
             return None
         try:
@@ -248,8 +234,10 @@ class CookieLocation:
         csrf_cookie: The name of the cookie with the CSRF value, for messages.
         csrf_header: The header that carries the CSRF value.
         csrf_field: The form field that may carry it; `None` if forms are not looked at.
-        csrf_methods: Methods that need it; none where protection is off.
-        trusted_origins: Origins whose pages may send cookies, besides the own; empty checks none.
+        csrf_methods: Methods that change something.
+        csrf_protect: Whether they need the CSRF value.
+        origins: Whose pages may send cookies.
+        body_limit: How much of a body is read for the CSRF value, in bytes.
     """
 
     name: Final = "cookies"
@@ -262,7 +250,9 @@ class CookieLocation:
         csrf_header: str,
         csrf_field: str | None,
         csrf_methods: Iterable[str],
-        trusted_origins: Iterable[str],
+        csrf_protect: bool,
+        origins: Origins,
+        body_limit: int,
     ) -> None:
         self.label: Final = f"no cookie {cookie}"
         self._cookie = cookie.encode("latin-1")
@@ -272,7 +262,9 @@ class CookieLocation:
         self._csrf_field = csrf_field
         self.reads_body: Final = csrf_field is not None
         self._csrf_methods = frozenset(csrf_methods)
-        self._trusted_origins = frozenset(trusted_origins)
+        self._csrf_protect = csrf_protect
+        self._origins = origins
+        self._body_limit = body_limit
 
     def find(self, scope: Scope, verify_csrf: bool | None) -> Found | None:
         """See `Location.find`."""
@@ -286,26 +278,46 @@ class CookieLocation:
             raise MissingCSRFTokenError(self._advice())
         return Found(token, "cookies", value, csrf_exempt=False)
 
-    async def find_in_body(self, connection: HTTPConnection, verify_csrf: bool | None) -> Found | None:
+    async def find_in_body(self, connection: HTTPConnection, verify_csrf: bool | None, screen: Screen) -> Found | None:
         """See `Location.find_in_body`; only the CSRF value can be in the body, as a form field."""
         try:
             return self.find(connection.scope, verify_csrf)
         except MissingCSRFTokenError:
-            value = await self._csrf_from_form(connection)
             token = read_cookie(connection.scope, self._cookie)
-            if value is None or token is None:
+            if token is None or self._csrf_field is None or not isinstance(connection, Request):
+                raise
+            if not screen(token):
+                return Found(token, "cookies", None, csrf_exempt=False)
+            value = await read_form_field(connection, self._csrf_field, self._body_limit)
+            if value is None:
                 raise
             return Found(token, "cookies", value, csrf_exempt=False)
 
     def _needs_csrf(self, scope: Scope, verify_csrf: bool | None) -> bool:
         if scope["type"] == "websocket":
             # A handshake has no method and no CSRF header; its Origin is what tells whose page it is.
-            self._check_origin(scope)
+            self._origins.refuse_foreign(scope)
             return False
-        needed = scope["method"] in self._csrf_methods if verify_csrf is None else verify_csrf
-        if needed and self._trusted_origins:
-            self._check_origin(scope)
+        changes = scope["method"] in self._csrf_methods
+        needed = (changes and self._csrf_protect) if verify_csrf is None else verify_csrf
+        if self._origins.configured and (changes or needed):
+            self._origins.refuse_foreign(scope)
         return needed
+
+    def sent_csrf(self, scope: Scope) -> str | None:
+        """Find the CSRF value of a request; one in a form counts if the form was read before.
+
+        Args:
+            scope: The ASGI scope.
+
+        Returns:
+            The value, or `None`.
+        """
+        try:
+            value = self._csrf_from_header(scope)
+        except CSRFError:
+            return None
+        return value if value is not None or self._csrf_field is None else known_form_field(scope, self._csrf_field)
 
     def _csrf_from_header(self, scope: Scope) -> str | None:
         values = set(header_values(scope, self._csrf_header))
@@ -314,99 +326,12 @@ class CookieLocation:
         value = values.pop() if values else b""
         return value.decode("latin-1") or None
 
-    async def _csrf_from_form(self, connection: HTTPConnection) -> str | None:
-        if self._csrf_field is None or not isinstance(connection, Request):
-            return None
-        try:
-            form = await connection.form()
-        except (HTTPException, ValueError, ClientDisconnect):
-            raise InvalidRequestError("the form in the body is not readable") from None
-        request_ends = connection.scope.get("fastapi_inner_astack")
-        if request_ends is not None:
-            # FastAPI closes only forms that it read itself; an uploaded file would stay open.
-            request_ends.push_async_callback(form.close)
-        value = form.get(self._csrf_field)
-        return value if isinstance(value, str) and value else None
-
     def _advice(self) -> str:
-        form = f" (or the form field {self._csrf_field})" if self._csrf_field is not None else ""
+        form = f" (or the form field {self._csrf_field}, before any file)" if self._csrf_field is not None else ""
         return (
             f"Missing CSRF token: send the value of the cookie {self._csrf_cookie} in the header "
             f"{self._csrf_label}{form}"
         )
-
-    def _check_origin(self, scope: Scope) -> None:
-        """Refuse a request that a browser says another site's page made."""
-        origins = header_values(scope, b"origin")
-        if origins:
-            if any(self._is_foreign(origin.decode("latin-1"), scope) for origin in origins):
-                raise CSRFOriginError(_FOREIGN)
-            return
-        sites = header_values(scope, b"sec-fetch-site")
-        if any(site in (b"cross-site", b"same-site") for site in sites):
-            raise CSRFOriginError(_FOREIGN)
-
-    def _is_foreign(self, origin: str, scope: Scope) -> bool:
-        return origin not in self._trusted_origins and origin != own_origin(scope)
-
-
-def own_origin(scope: Scope) -> str | None:
-    """Write the origin a request was sent to, as a browser on it would.
-
-    Args:
-        scope: The ASGI scope.
-
-    Returns:
-        `scheme://host` or `scheme://host:port`; `None` if the request does not name one host.
-    """
-    hosts = header_values(scope, b"host")
-    if len(hosts) != 1:
-        return None
-    scheme = str({"ws": "http", "wss": "https"}.get(scope["scheme"], scope["scheme"]))
-    host = hosts[0].decode("latin-1").lower()
-    return f"{scheme}://{host.removesuffix(f':{_DEFAULT_PORTS.get(scheme)}')}"
-
-
-def read_cookie(scope: Scope, name: bytes) -> bytes | None:
-    """Read a cookie whose name occurs once, or always with the same value.
-
-    Args:
-        scope: The ASGI scope.
-        name: The cookie's name, compared with regard to case.
-
-    Returns:
-        Its value, `None` if it is absent or empty.
-
-    Raises:
-        InvalidRequestError: Two cookies of that name differ; their order proves nothing.
-    """
-    found = None
-    for header in header_values(scope, b"cookie"):
-        if name not in header:
-            continue
-        for item in header.split(b";"):
-            key, _, value = item.partition(b"=")
-            if key.strip() == name and (value := value.strip(b' \t"')):
-                if found is not None and value != found:
-                    raise InvalidRequestError(
-                        f"two different cookies named {name.decode('latin-1')}: one of them was set for another path "
-                        "or domain; delete the cookies of this site"
-                    )
-                found = value
-    return found
-
-
-def is_json(scope: Scope) -> bool:
-    """Tell whether a request says that its body is JSON.
-
-    Args:
-        scope: The ASGI scope.
-
-    Returns:
-        Whether its content type is application/json, in any case and with any parameters.
-    """
-    values = header_values(scope, b"content-type")
-    return len(values) == 1 and values[0].split(b";")[0].strip().lower() == b"application/json"
 
 
 def _raw(text: str) -> bytes:

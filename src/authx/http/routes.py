@@ -15,9 +15,10 @@ from authx.exceptions import (
     InvalidRequestError,
     SessionNotFoundError,
 )
+from authx.http.body import read_body
 from authx.http.callbacks import Callback
 from authx.http.client_script import answer_with_client
-from authx.http.locations import is_json
+from authx.http.headers import is_json
 from authx.schema import ErrorBody, SessionInfo, SessionTokens, TokenPayload
 from authx.token import to_subject
 from authx.types import UID
@@ -139,23 +140,35 @@ class _Routes:
 
         @router.post(paths["logout"], responses=_answers(400, 403, 503), summary="End this session")
         async def logout(request: Request, response: Response) -> Message:
+            _no_store(response)
             await auth.logout(request, response)
             return Message(message="Logged out")
 
         @router.post(paths["logout_all"], responses=_answers(400, 401, 403, 503), summary="End all sessions")
         async def logout_all(
+            request: Request,
             response: Response,
             payload: Annotated[TokenPayload, caller],
             keep_current: Annotated[bool, Query(description="Whether this session lives on")] = False,
         ) -> Message:
+            _no_store(response)
+            if keep_current and payload.sid is None:
+                raise self._blamed(
+                    InvalidRequestError(
+                        "keep_current needs an access token that belongs to a session, and this one does not. Sign in "
+                        "again, or leave keep_current out to sign out everywhere."
+                    ),
+                    request,
+                )
             await auth.revoke_all_sessions(payload.sub, payload.sid if keep_current else None)
             if keep_current:
                 return Message(message="Logged out everywhere else")
-            auth.unset_cookies(response)
+            auth._gate.session_calls.unset_cookies(response, request)
             return Message(message="Logged out everywhere")
 
         @router.get(paths["sessions"], responses=_answers(400, 401, 503), summary="The caller's sessions")
-        async def sessions(payload: Annotated[TokenPayload, caller]) -> list[SessionInfo]:
+        async def sessions(response: Response, payload: Annotated[TokenPayload, caller]) -> list[SessionInfo]:
+            _no_store(response)
             return [_seen_by(payload, session) for session in await auth.list_sessions(payload.sub)]
 
         @router.delete(
@@ -165,8 +178,12 @@ class _Routes:
             summary="End one of the caller's sessions",
         )
         async def revoke(
-            request: Request, session_id: Annotated[str, Path()], payload: Annotated[TokenPayload, caller]
+            request: Request,
+            response: Response,
+            session_id: Annotated[str, Path()],
+            payload: Annotated[TokenPayload, caller],
         ) -> None:
+            _no_store(response)
             await self._revoke(request, session_id, payload)
 
         # A file for browsers, and no part of the interface that a generated client would have.
@@ -176,6 +193,7 @@ class _Routes:
 
     async def _login(self, request: Request, response: Response) -> SessionTokens:
         try:
+            await self._auth._gate.session_calls.refuse_foreign(request)
             credentials = await _read_credentials(request)
             uid = _user_of(await self._authenticate(credentials.username, credentials.password))
             if uid is None:
@@ -190,10 +208,17 @@ class _Routes:
         session = await self._auth.get_session(session_id)
         # Another user's session is as unknown as one that does not exist.
         if session is None or session.uid != payload.sub or not session.is_active:
-            error = SessionNotFoundError("There is no such session")
-            self._auth._gate.blame(error, request, "access")
-            raise error
+            raise self._blamed(SessionNotFoundError("There is no such session"), request)
         await self._auth.revoke_session(session_id)
+
+    def _blamed(self, error: AuthXException, request: Request) -> AuthXException:
+        self._auth._gate.blame(error, request, "access")
+        return error
+
+
+def _no_store(response: Response) -> None:
+    """Keep an answer about a user's sessions out of caches."""
+    response.headers["Cache-Control"] = "no-store"
 
 
 def _user_of(answer: object) -> str | None:
@@ -238,13 +263,8 @@ async def _read_credentials(request: Request) -> _Credentials:
     """Read a login's body; a JSON content type keeps forms of other sites out (they cannot send it unasked)."""
     if not is_json(request.scope):
         raise InvalidRequestError("log in with a body of the content type application/json")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MAX_BODY_BYTES:
-            raise InvalidRequestError(f"the body is longer than {_MAX_BODY_BYTES} bytes")
     try:
-        fields = load_object(bytes(body))
+        fields = load_object(await read_body(request, _MAX_BODY_BYTES))
     except (ValueError, RecursionError):
         raise InvalidRequestError("the body is not readable as a JSON object") from None
     username, password = fields.get("username"), fields.get("password")

@@ -1,6 +1,8 @@
 """Logging in, refreshing and logging out on a session store, from any route."""
 
+import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
@@ -17,13 +19,15 @@ from authx.exceptions import (
     AuthXException,
     BadConfigurationError,
     CSRFError,
+    CSRFOriginError,
     InvalidRequestError,
     JWTDecodeError,
     MissingCSRFTokenError,
+    TokensTooLargeError,
 )
 from authx.http.client import client_of
 from authx.http.cookie_writer import CookieWriter
-from authx.http.credentials import mark_issued
+from authx.http.credentials import mark_issued, send_cookies
 from authx.http.gate import Gate
 from authx.http.locations import Found
 from authx.http.requirement import Requirement
@@ -40,6 +44,7 @@ __all__ = ["SessionCalls"]
 
 _BOTH: Final[tuple[TokenType, ...]] = ("access", "refresh")
 _REFRESH: Final = Requirement(kind="refresh")
+_logger: Final = logging.getLogger("authx")
 
 
 class _Carried(NamedTuple):
@@ -52,6 +57,18 @@ class _Carried(NamedTuple):
 
     found: Found
     claims: JSONObject
+
+
+class _Answer(NamedTuple):
+    """What a login or a refresh gives to the client, complete.
+
+    Attributes:
+        tokens: The body.
+        cookies: `Set-Cookie` lines.
+    """
+
+    tokens: SessionTokens
+    cookies: Sequence[bytes]
 
 
 class SessionCalls:
@@ -104,22 +121,49 @@ class SessionCalls:
     async def login(self, uid: str, request: Request, response: Response, details: LoginDetails) -> SessionTokens:
         """Begin a session; see `AuthX.login`."""
         try:
+            await self.refuse_foreign(request)
             sessions = (await self.engine()).sessions
             carried = await self._carried(request)
             client, now = client_of(request), self._now()
-            row, access, refresh = await self._begin(sessions, uid, details, client, now)
-            ended = {read_refresh_token(one.found.token, one.claims, now / 1000).use.presented.sid for one in carried}
-            for other in ended:
-                await sessions.end_session(other, now=now, reason="login")
+            row, access, refresh = await self._prepare(sessions, uid, details, client, now)
+            answer = self._answer(access, refresh, request, now)
+            # From here on nothing fails but the store: the answer is known to be good.
+            await self._replace(sessions, row, carried, client)
         except AuthXException as error:
             self._gate.blame(error, request, "access")
             raise
         await sessions.tell("login", uid=uid, session_id=row.sid, client=client)
-        return self._deliver(access, refresh, request, response, now, on_error=False)
+        return _send(answer, response, on_error=False)
 
-    async def _begin(
+    async def refuse_foreign(self, request: Request) -> None:
+        """Refuse a login that a page of another origin sends, where it would set cookies and origins are checked.
+
+        Raises:
+            CSRFOriginError: It is one.
+        """
+        if not self._gate.wiring.uses_cookies:
+            return
+        try:
+            self._cookies.refuse_foreign(request.scope, "access")
+        except CSRFOriginError as error:
+            await self._gate.tell_of(error, request)
+            raise
+
+    async def _replace(self, sessions: Sessions, row: Session, carried: Sequence[_Carried], client: Client) -> None:
+        """Write a new session's row, then end what the request carries; if either fails, leave no new session."""
+        try:
+            await sessions.begin(row)
+            await self._end_carried(sessions, carried, row.rotated_at, client, reason="login")
+        except Exception:
+            # Nobody will get its tokens. The store may fail again; then the row is never used.
+            with suppress(Exception):
+                await sessions.end_session(row.sid, sub=row.sub, reason="login_failed", now=row.rotated_at)
+            raise
+
+    async def _prepare(
         self, sessions: Sessions, uid: str, details: LoginDetails, client: Client, now: int
     ) -> tuple[Session, Issued, Issued]:
+        """Make a session's row and tokens; nothing is written."""
         issuer = self._gate.wiring.issuer
         device = device_text(details.device_info)
         sid = await self.admin.new_sid(uid, now)
@@ -158,7 +202,6 @@ class SessionCalls:
             user_agent=client.user_agent,
             device=device,
         )
-        await sessions.begin(row)
         return row, access, refresh
 
     async def refresh(self, request: Request, response: Response) -> SessionTokens:
@@ -169,20 +212,49 @@ class SessionCalls:
             token = self._gate.token_of(request.scope, verified)
             presented = read_refresh_token(token, verified.claims, self._gate.moment(request.scope))
             client = client_of(request)
+            await self._refuse_foreign_link(request)
             more = await self._ask_application(sessions, presented, verified.payload(), client)
-            # From here on nothing fails but the store: what was consumed is answered.
+            forecast = sessions.forecast(presented.use)
+            answer = self._renew(sessions, presented, forecast, more, request)
+            # From here on nothing fails but the store: the answer to what is consumed is known to be good.
             rotated = await sessions.rotate(presented.use, client)
+            if not _same_successor(rotated.row, forecast):
+                answer = self._renew(sessions, presented, rotated.row, more, request)
         except AuthXException as error:
             self._gate.blame(error, request, "refresh")
             raise
-        issuer = self._gate.wiring.issuer
-        last = sessions.last_second_of(presented.use.presented.created_at)
-        refresh = presented.successor(rotated.row, last, issuer)
-        end = last if refresh.expires_at is None else refresh.expires_at * 1000
-        access = presented.access_token(issuer, last_second=end, more=more)
         if rotated.verdict is not Verdict.REPLAY:
             await sessions.tell("refresh", uid=rotated.row.sub, session_id=rotated.row.sid, client=client)
-        return self._deliver(access, refresh, request, response, presented.use.now, on_error=True)
+        return _send(answer, response, on_error=True)
+
+    async def _refuse_foreign_link(self, request: Request) -> None:
+        """Refuse to set cookies for a token in the address of another site's link or form (login CSRF)."""
+        wiring = self._gate.wiring
+        if "query" not in location_names(wiring.config, "refresh") or not wiring.uses_cookies:
+            return
+        if wiring.locations["refresh"]["query"].find(request.scope, None) is None:
+            return
+        try:
+            wiring.origins.refuse_foreign(request.scope)
+        except CSRFOriginError as error:
+            await self._gate.tell_of(error, request)
+            raise
+
+    def _renew(
+        self,
+        sessions: Sessions,
+        presented: Refreshable,
+        row: Session,
+        more: Mapping[str, Any] | None,
+        request: Request,
+    ) -> _Answer:
+        """Make the answer to a refresh, as a row determines it."""
+        issuer = self._gate.wiring.issuer
+        last = sessions.last_second_of(presented.use.presented.created_at)
+        refresh = presented.successor(row, last, issuer)
+        end = last if refresh.expires_at is None else refresh.expires_at * 1000
+        access = presented.access_token(issuer, last_second=end, more=more)
+        return self._answer(access, refresh, request, presented.use.now)
 
     async def _ask_application(
         self, sessions: Sessions, presented: Refreshable, payload: TokenPayload, client: Client
@@ -203,20 +275,30 @@ class SessionCalls:
             presented.check_more(self._gate.wiring.issuer, more)
         return more
 
-    def _deliver(
-        self, access: Issued, refresh: Issued, request: Request, response: Response, now: int, *, on_error: bool
-    ) -> SessionTokens:
-        """Put the tokens where they travel: into cookies, into the body, or both."""
-        mark_issued()
-        gate = self._gate
+    def _answer(self, access: Issued, refresh: Issued, request: Request, now: int) -> _Answer:
+        """Put the tokens where they travel: into cookies, into the body, or both.
+
+        Raises:
+            TokensTooLargeError: They do not fit there.
+        """
+        wiring = self._gate.wiring
         only_in_cookies = set()
+        cookies: list[bytes] = []
         issued = {"access": access, "refresh": refresh}
         for kind in _BOTH:
-            names = location_names(gate.config, kind)
+            names = location_names(wiring.config, kind)
+            if len(issued[kind].token) > wiring.max_token_bytes:
+                raise _too_large(
+                    f"the {kind} token has {len(issued[kind].token)} bytes, and JWT_MAX_TOKEN_BYTES is "
+                    f"{wiring.max_token_bytes}"
+                )
             if "cookies" in names:
                 # The access cookie lives as long as the refresh cookie, so that a lapsed token still arrives
                 # and is answered with "refresh".
-                self._cookies.write(kind, issued[kind], response, request.scope, refresh.expires_at, on_error=on_error)
+                try:
+                    cookies += self._cookies.lines(kind, issued[kind], request.scope, refresh.expires_at)
+                except ValueError as error:
+                    raise _too_large(str(error)) from None
                 if set(names) == {"cookies"}:
                     only_in_cookies.add(f"{kind}_token")
         tokens = SessionTokens(
@@ -228,8 +310,11 @@ class SessionCalls:
             refresh_csrf_token=refresh.csrf or None,
         )
         tokens._only_in_cookies = frozenset(only_in_cookies)
-        response.headers["Cache-Control"] = "no-store"
-        return tokens
+        try:
+            tokens.model_dump_json()
+        except ValueError:
+            raise _too_large("the CSRF value of the presented token cannot be written as JSON") from None
+        return _Answer(tokens, cookies)
 
     async def tell_failed_login(self, request: Request) -> None:
         """Tell that somebody tried a wrong user name or password."""
@@ -241,28 +326,35 @@ class SessionCalls:
             carried = await self._carried(request)
             await self._check_csrf(request, carried)
             if carried:
-                await self._end_carried(carried, request)
+                sessions = (await self.engine()).sessions
+                await self._end_carried(sessions, carried, self._now(), client_of(request), reason="logout")
         except AuthXException as error:
             await self._gate.tell_of(error, request)
             self._gate.blame(error, request, "access")
             raise
-        self._cookies.unset(_BOTH, response, request.scope)
+        self._cookies.unset_all(response, request.scope)
 
-    async def _end_carried(self, carried: Sequence[_Carried], request: Request) -> None:
-        sessions, now, client = (await self.engine()).sessions, self._now(), client_of(request)
+    def unset_cookies(self, response: Response, request: Request) -> None:
+        """Delete the cookies of a request that was let in, if it may have that."""
+        self._cookies.unset_all(response, request.scope)
+
+    async def _end_carried(
+        self, sessions: Sessions, carried: Sequence[_Carried], now: int, client: Client, *, reason: str
+    ) -> None:
+        """End the session of each token; a foreign access token, which has none, by itself."""
         ended: set[str] = set()
         for one in carried:
             presented = read_refresh_token(one.found.token, one.claims, now / 1000)
             sid, sub = presented.use.presented.sid, presented.use.presented.sub
             is_refresh = one.claims.get("type") == "refresh"
             if "sid" not in one.claims and not is_refresh:
-                # A foreign access token has no session to end.
                 await sessions.end_token(str(one.claims["jti"]), now=now, expires_at=presented.use.expires_at)
             elif sid not in ended:
                 ended.add(sid)
                 end = presented.use.expires_at if is_refresh else None
-                await sessions.end_session(sid, sub=sub, reason="logout", now=now, expires_at=end)
-                await sessions.tell("logout", uid=sub, session_id=sid, client=client)
+                await sessions.end_session(sid, sub=sub, reason=reason, now=now, expires_at=end)
+                if reason == "logout":
+                    await sessions.tell("logout", uid=sub, session_id=sid, client=client)
 
     async def _carried(self, request: Request) -> list[_Carried]:
         """Find every token of ours in a request; signatures are checked, expiry and generation are not."""
@@ -271,19 +363,27 @@ class SessionCalls:
         for kind in _BOTH:
             for place in wiring.configured[kind]:
                 try:
-                    found = await place.find_in_body(request, verify_csrf=False)
+                    found = await place.find_in_body(request, verify_csrf=False, screen=self._is_ours)
                 except InvalidRequestError:
                     continue
-                if found is None or len(found.token) > wiring.max_token_bytes:
+                if found is None or (found.token in carried and found.location != "cookies"):
                     continue
-                if found.token in carried and found.location != "cookies":
-                    continue
-                try:
-                    claims = wiring.verifier.read(found.token)
-                except JWTDecodeError:
-                    continue
-                carried[found.token] = _Carried(found, claims)
+                claims = self._read(found.token)
+                if claims is not None:
+                    carried[found.token] = _Carried(found, claims)
         return list(carried.values())
+
+    def _read(self, token: bytes) -> JSONObject | None:
+        wiring = self._gate.wiring
+        if len(token) > wiring.max_token_bytes:
+            return None
+        try:
+            return wiring.verifier.read(token)
+        except JWTDecodeError:
+            return None
+
+    def _is_ours(self, token: bytes) -> bool:
+        return self._read(token) is not None
 
     async def _check_csrf(self, request: Request, carried: Sequence[_Carried]) -> None:
         """Where cookies prove who asks, one of their CSRF values has to come along."""
@@ -295,9 +395,9 @@ class SessionCalls:
             return
         values = []
         for kind in _BOTH:
-            place = self._gate.wiring.locations[kind]["cookies"]
+            place = self._gate.wiring.cookie_places[kind]
             try:
-                found = await place.find_in_body(request, verify_csrf=True)
+                found = await place.find_in_body(request, verify_csrf=True, screen=self._is_ours)
             except MissingCSRFTokenError:
                 continue
             if found is not None and found.csrf is not None:
@@ -307,3 +407,20 @@ class SessionCalls:
         expected = [str(one.claims.get("csrf") or "") for one in in_cookies]
         if not any(same_value(one, value) for one in expected for value in values):
             raise CSRFError("CSRF double submit does not match")
+
+
+def _same_successor(row: Session, other: Session) -> bool:
+    return (row.generation, row.rotated_at, row.expires_at) == (other.generation, other.rotated_at, other.expires_at)
+
+
+def _send(answer: _Answer, response: Response, *, on_error: bool) -> SessionTokens:
+    mark_issued()
+    if answer.cookies:
+        send_cookies(response, answer.cookies, on_error=on_error)
+    response.headers["Cache-Control"] = "no-store"
+    return answer.tokens
+
+
+def _too_large(reason: str) -> TokensTooLargeError:
+    _logger.error("New tokens cannot be sent, so nothing was begun or consumed: %s.", reason)
+    return TokensTooLargeError("The server cannot sign you in at the moment. Try again later.")

@@ -9,6 +9,7 @@ from authx.config import AuthXConfig
 from authx.core.cookies import Cookie, CookiePair
 from authx.exceptions import BadConfigurationError
 from authx.http.locations import CookieLocation, HeaderLocation, JSONLocation, Location, QueryLocation
+from authx.http.origins import Origins
 from authx.issuer import Issuer, SessionIds
 from authx.keyring import build_ring
 from authx.types import StringOrSequence, TokenLocation, TokenType
@@ -31,8 +32,10 @@ class Wiring:
         header_first: The header, for types that are looked for there first.
         reads_body: Whether looking for a type's tokens may have to wait for the body.
         locations: Every location by type and name, for calls that name their own.
+        cookie_places: The cookie location of each type.
         cookies: The cookies of each type.
         uses_cookies: Whether cookies are a location of any type.
+        origins: Whose pages may send cookies.
         max_token_bytes: The longest token looked at.
     """
 
@@ -43,8 +46,10 @@ class Wiring:
     header_first: Mapping[TokenType, HeaderLocation | None]
     reads_body: Mapping[TokenType, bool]
     locations: Mapping[TokenType, Mapping[TokenLocation, Location]]
+    cookie_places: Mapping[TokenType, CookieLocation]
     cookies: Mapping[TokenType, CookiePair]
     uses_cookies: bool
+    origins: Origins
     max_token_bytes: int
 
     def secure(self, scheme: str | None) -> bool:
@@ -95,7 +100,11 @@ def wire(config: AuthXConfig, login_type: str | None, ids: SessionIds, *, with_s
         raise BadConfigurationError("JWT_CSRF_CHECK_FORM needs python-multipart: pip install 'authx-fastapi[form]'")
     ring = build_ring(config)
     lifetimes = {"access": config.JWT_ACCESS_TOKEN_EXPIRES, "refresh": config.JWT_REFRESH_TOKEN_EXPIRES}
-    all_locations: dict[TokenType, dict[TokenLocation, Location]] = {kind: _locations(config, kind) for kind in _TYPES}
+    origins = Origins(config.JWT_ORIGINS, config.JWT_CSRF_TRUSTED_ORIGINS)
+    cookie_places = {kind: _cookie_location(config, kind, origins) for kind in _TYPES}
+    all_locations: dict[TokenType, dict[TokenLocation, Location]] = {
+        kind: _locations(config, kind, cookie_places[kind]) for kind in _TYPES
+    }
     configured = {
         kind: tuple(all_locations[kind][name] for name in dict.fromkeys(location_names(config, kind)))
         for kind in _TYPES
@@ -132,8 +141,10 @@ def wire(config: AuthXConfig, login_type: str | None, ids: SessionIds, *, with_s
         header_first={kind: _header_first(configured[kind]) for kind in _TYPES},
         reads_body={kind: any(place.reads_body for place in configured[kind]) for kind in _TYPES},
         locations=all_locations,
+        cookie_places=cookie_places,
         cookies={kind: _cookies(config, kind) for kind in _TYPES},
         uses_cookies=bool(with_cookies),
+        origins=origins,
         max_token_bytes=config.JWT_MAX_TOKEN_BYTES,
     )
 
@@ -148,22 +159,29 @@ def _names(setting: StringOrSequence | None) -> frozenset[str] | None:
     return frozenset([setting] if isinstance(setting, str) else setting)
 
 
-def _locations(config: AuthXConfig, kind: TokenType) -> dict[TokenLocation, Location]:
-    refresh = kind == "refresh"
-    field = config.JWT_REFRESH_CSRF_FIELD_NAME if refresh else config.JWT_ACCESS_CSRF_FIELD_NAME
+def _locations(config: AuthXConfig, kind: TokenType, cookies: CookieLocation) -> dict[TokenLocation, Location]:
+    key = config.JWT_REFRESH_JSON_KEY if kind == "refresh" else config.JWT_JSON_KEY
     return {
         "headers": HeaderLocation(config.JWT_HEADER_NAME, config.JWT_HEADER_TYPE),
-        "cookies": CookieLocation(
-            config.JWT_REFRESH_COOKIE_NAME if refresh else config.JWT_ACCESS_COOKIE_NAME,
-            csrf_cookie=config.JWT_REFRESH_CSRF_COOKIE_NAME if refresh else config.JWT_ACCESS_CSRF_COOKIE_NAME,
-            csrf_header=config.JWT_REFRESH_CSRF_HEADER_NAME if refresh else config.JWT_ACCESS_CSRF_HEADER_NAME,
-            csrf_field=field if config.JWT_CSRF_CHECK_FORM else None,
-            csrf_methods=config.JWT_CSRF_METHODS if config.JWT_COOKIE_CSRF_PROTECT else (),
-            trusted_origins=config.JWT_CSRF_TRUSTED_ORIGINS,
-        ),
-        "json": JSONLocation(config.JWT_REFRESH_JSON_KEY if refresh else config.JWT_JSON_KEY),
+        "cookies": cookies,
+        "json": JSONLocation(key, config.JWT_MAX_BODY_BYTES),
         "query": QueryLocation(config.JWT_QUERY_STRING_NAME),
     }
+
+
+def _cookie_location(config: AuthXConfig, kind: TokenType, origins: Origins) -> CookieLocation:
+    refresh = kind == "refresh"
+    field = config.JWT_REFRESH_CSRF_FIELD_NAME if refresh else config.JWT_ACCESS_CSRF_FIELD_NAME
+    return CookieLocation(
+        config.JWT_REFRESH_COOKIE_NAME if refresh else config.JWT_ACCESS_COOKIE_NAME,
+        csrf_cookie=config.JWT_REFRESH_CSRF_COOKIE_NAME if refresh else config.JWT_ACCESS_CSRF_COOKIE_NAME,
+        csrf_header=config.JWT_REFRESH_CSRF_HEADER_NAME if refresh else config.JWT_ACCESS_CSRF_HEADER_NAME,
+        csrf_field=field if config.JWT_CSRF_CHECK_FORM else None,
+        csrf_methods=config.JWT_CSRF_METHODS,
+        csrf_protect=config.JWT_COOKIE_CSRF_PROTECT,
+        origins=origins,
+        body_limit=config.JWT_MAX_BODY_BYTES,
+    )
 
 
 def _cookies(config: AuthXConfig, kind: TokenType) -> CookiePair:

@@ -216,6 +216,25 @@ class Sessions:
         issued = use.now // 1000 * 1000
         return earlier(issued + use.lifetime, self.last_second_of(use.presented.created_at))
 
+    def forecast(self, use: RefreshUse) -> Session:
+        """Compute the row that a rotation will most likely leave, so that the answer can be made before it.
+
+        Args:
+            use: The presented token.
+
+        Returns:
+            The row, with those values that determine the successor.
+        """
+        presented = use.presented
+        return Session(
+            sid=presented.sid,
+            sub=presented.sub,
+            generation=presented.generation + 1,
+            created_at=presented.created_at,
+            rotated_at=use.now,
+            expires_at=later(self.end_of(use), use.expires_at),
+        )
+
     def last_second_of(self, created_at: int) -> int | None:
         """Compute the end of a session's absolute age.
 
