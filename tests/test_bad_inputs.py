@@ -10,6 +10,7 @@ import logging
 import socket
 import subprocess
 import sys
+import tempfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from tests.processes import running, stop
+from tests.waiting import PATIENCE
 
 from .bad_inputs import forge
 from .bad_inputs.doors import ASYMMETRIC, REVOKED, SETTINGS, door, make_door
@@ -1312,18 +1315,17 @@ SERVER = Path(__file__).parent / "bad_inputs" / "server.py"
 
 @pytest.fixture(scope="module")
 def port():
-    process = subprocess.Popen([sys.executable, SERVER], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        yield int(process.stdout.readline())
-    finally:
-        process.terminate()
-        _, log = process.communicate(timeout=10)
-    assert "Traceback" not in log
+    with tempfile.TemporaryFile("w+") as log:
+        with running([sys.executable, SERVER], stdout=subprocess.PIPE, stderr=log, text=True) as process:
+            yield int(process.stdout.readline())
+            stop(process)
+        log.seek(0)
+        assert "Traceback" not in log.read()
 
 
 def converse(port: int, raw: bytes) -> bytes:
     """Send bytes, and read until the server closes the connection or has sent an answer's head."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
         answer = b""
         try:
             connection.sendall(raw)

@@ -7,8 +7,7 @@ from contextlib import contextmanager
 
 import uvicorn
 from fastapi import FastAPI
-
-SECONDS = 20
+from tests.waiting import PATIENCE
 
 
 @contextmanager
@@ -22,4 +21,5 @@ def served(app: FastAPI) -> Iterator[str]:
             yield f"http://localhost:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
-            thread.join(SECONDS)
+            thread.join(PATIENCE)
+            assert not thread.is_alive()

@@ -11,9 +11,9 @@ import pytest
 from playwright.sync_api import Page
 from tests.browser.tabs import ANNA, ME, application, begin, last_change, open_tab, start
 from tests.browser.wire import Wire, refusal
+from tests.waiting import PATIENCE, wait_until
 
 REFRESH = "/auth/refresh"
-SECONDS = 20
 LET_EXPIRE = "shift += 20 * 60 * 1000"
 
 
@@ -72,10 +72,7 @@ def refresh_token(tab: Page) -> str:
 
 
 def wait_for(tab: Page, condition, what: str) -> None:
-    end = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < end, what
-        tab.wait_for_timeout(20)
+    wait_until(condition, what, pause=lambda: tab.wait_for_timeout(20))
 
 
 def is_never_logged_out(tab: Page) -> bool:
@@ -102,7 +99,7 @@ def test_after_an_answer_was_lost_the_page_tries_again_by_itself(tab, wire):
     tab.evaluate(LET_EXPIRE)
     wire.lose_all.add(REFRESH)
     tab.evaluate("show()")
-    wait_for(tab, lambda: wire.seen[REFRESH] > before, "no try")
+    wait_for(tab, lambda: wire.seen[REFRESH] > before, "the try")
     wire.lose_all.clear()
     tab.wait_for_function("changes.at(-1)[1] === 'refresh'")
     assert refresh_token(tab) != token
@@ -139,7 +136,7 @@ def test_a_server_that_is_killed_before_a_refresh_logs_nobody_out_and_is_found_w
     kill()
     tab.evaluate(LET_EXPIRE)
     tab.evaluate("show()")
-    wait_for(tab, lambda: wire.seen[REFRESH] > before, "no try")
+    wait_for(tab, lambda: wire.seen[REFRESH] > before, "the try")
     assert tab.evaluate("auth.fetch('/me').catch((error) => error.name)") == "TypeError"
     assert last_change(tab) == "login"
     begin_again()
@@ -157,7 +154,7 @@ def test_a_server_that_is_killed_during_a_refresh_logs_nobody_out_and_is_found_w
     wire.lose.append(REFRESH)
     with wire.holding(REFRESH):
         tab.evaluate("show()")
-        wait_for(tab, lambda: wire.seen[REFRESH] > before, "no try")
+        wait_for(tab, lambda: wire.seen[REFRESH] > before, "the try")
         # It may have done its work by now or not.
         kill()
     begin_again()
@@ -200,7 +197,7 @@ def test_a_call_waits_for_a_store_that_does_not_answer_for_a_while(tab, wire, fi
     try:
         tab.evaluate(f"window.done = {ME}, 0")
         answers = lambda: [one.answer for one in wire.exchanges[before:] if one.path == REFRESH and one.answer]  # noqa: E731
-        wait_for(tab, answers, "no answer")
+        wait_for(tab, answers, "the answer")
         answer = answers()[0]
         assert (answer.status, json.loads(answer.body)["code"]) == (503, "auth_unavailable")
     finally:
@@ -229,7 +226,7 @@ def test_a_thief_who_presents_an_old_token_ends_the_session_in_every_tab(chromiu
         assert present(generous, stolen) == (401, "refresh_reused")
         assert tabs[1].evaluate(ME)[0] == 401
         for tab in tabs:
-            tab.wait_for_function("changes.at(-1)[1] === 'session_revoked'", timeout=1000)
+            tab.wait_for_function("changes.at(-1)[1] === 'session_revoked'")
             assert tab.evaluate("auth.session()") is None
         # They can log in again.
         tabs[2].evaluate(ANNA)
@@ -242,6 +239,6 @@ def present(wire: Wire, token: str) -> tuple[int, str]:
         f"http://127.0.0.1:{wire.port}{REFRESH}", method="POST", headers={"Authorization": f"Bearer {token}"}
     )
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(question, timeout=SECONDS)
+        urllib.request.urlopen(question, timeout=PATIENCE)
     with refused.value as answer:
         return answer.status, json.loads(answer.read())["code"]

@@ -2,17 +2,17 @@
 
 import itertools
 import json
-import time
 from contextlib import ExitStack
 
 import pytest
 from playwright.sync_api import Page
 from tests.browser.tabs import ANNA, BEGIN, ME, NO_LOCKS, application, last_change, open_tab
 from tests.browser.wire import Answer, Exchange, Wire, refusal
+from tests.waiting import wait_until
 
 REFRESH = "/auth/refresh"
-SECONDS = 10
 EXPIRED = refusal(401, "refresh", "token_expired")
+GIVE_UP = "controller.abort(new DOMException('', 'TimeoutError')), done"
 HTML = [("Content-Type", "text/html")]
 JSON = [("Content-Type", "application/json")]
 
@@ -66,10 +66,11 @@ def error_of(tab: Page, call: str) -> str | None:
 
 def wait_until_asked(tab: Page, wire: Wire, path: str) -> None:
     """Wait for a request that is not answered yet."""
-    end = time.monotonic() + SECONDS
-    while not any(one.path == path and one.answer is None for one in wire.exchanges[-5:]):
-        assert time.monotonic() < end
-        tab.wait_for_timeout(5)
+    wait_until(
+        lambda: any(one.path == path and one.answer is None for one in wire.exchanges[-5:]),
+        f"a request for {path}",
+        pause=lambda: tab.wait_for_timeout(5),
+    )
 
 
 # What is added
@@ -337,14 +338,26 @@ def test_a_stream_is_sent_once(tab, wire, refused):
 def test_a_signal_ends_the_wait_for_another_try(tab, wire):
     wire.instead["/me"] = itertools.repeat(refusal(503, "retry", after="20"))
     before = wire.seen["/me"]
-    assert error_of(tab, "auth.fetch('/me', { signal: AbortSignal.timeout(100) })") == "TimeoutError"
+    begin_with_a_signal(tab)
+    answered = lambda: wire.seen["/me"] > before and wire.last("/me").answer  # noqa: E731
+    wait_until(answered, "the answer", pause=lambda: tab.wait_for_timeout(5))
+    assert tab.evaluate(GIVE_UP) == "TimeoutError"
     assert wire.seen["/me"] == before + 1
+
+
+def begin_with_a_signal(tab: Page) -> None:
+    tab.evaluate(
+        """window.controller = new AbortController(),
+        window.done = auth.fetch('/me', { signal: controller.signal }).then(() => null, (error) => error.name), 0"""
+    )
 
 
 def test_a_signal_ends_the_wait_for_a_refresh_and_the_refresh_goes_on(tab, wire):
     wire.instead["/me"] = iter([EXPIRED])
     with wire.holding(REFRESH):
-        assert error_of(tab, "auth.fetch('/me', { signal: AbortSignal.timeout(200) })") == "TimeoutError"
+        begin_with_a_signal(tab)
+        wait_until_asked(tab, wire, REFRESH)
+        assert tab.evaluate(GIVE_UP) == "TimeoutError"
         assert last_change(tab) is None
     tab.wait_for_function("changes.at(-1)?.[1] === 'refresh'")
 
@@ -506,6 +519,7 @@ def test_where_the_refresh_token_has_no_cookie_the_import_fails_and_names_the_se
         errors = []
         page.on("pageerror", lambda error: errors.append(error.message))
         page.goto(wire.address)
+        wait_until(lambda: errors, "the error", pause=lambda: page.wait_for_timeout(5))
         page.wait_for_load_state("networkidle")
         assert len(errors) == 1
         assert "JWT_REFRESH_TOKEN_LOCATION" in errors[0]

@@ -12,8 +12,6 @@ from tests.demo.server import Demo, running_demo
 PHONE = {"width": 375, "height": 800}
 DESK = {"width": 1280, "height": 900}
 IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Safari/604.1"
-SECOND = 1000
-MILLISECONDS = 20 * SECOND
 
 
 @pytest.fixture(scope="module")
@@ -25,14 +23,12 @@ def demo() -> Iterator[Demo]:
 @pytest.fixture
 def browser_of_a_person(chromium: Browser) -> Iterator[BrowserContext]:
     with chromium.new_context(viewport=DESK) as context:
-        context.set_default_timeout(MILLISECONDS)
         yield context
 
 
 @pytest.fixture
 def another_browser(chromium: Browser) -> Iterator[BrowserContext]:
     with chromium.new_context(viewport=PHONE, user_agent=IPHONE) as context:
-        context.set_default_timeout(MILLISECONDS)
         yield context
 
 
@@ -105,7 +101,7 @@ def test_it_can_be_used_with_the_keyboard_alone(browser_of_a_person, demo):
 def test_it_refreshes_by_itself_while_somebody_watches(browser_of_a_person):
     with running_demo(JWT_ACCESS_TOKEN_EXPIRES="3") as demo:
         page = sign_in(visit(browser_of_a_person, demo))
-        expect(page.locator("#refreshed")).to_contain_text("Replaced 2 times", timeout=MILLISECONDS)
+        expect(page.locator("#refreshed")).to_contain_text("Replaced 2 times")
         expect(page.locator("#who")).to_have_text("Signed in as test")
         expect(page.locator("#events li")).to_contain_text(["Refreshed", "Refreshed", "Signed in"])
 
@@ -125,7 +121,7 @@ def test_the_list_names_browsers_and_this_device(page, another_browser, demo):
 def test_a_session_that_is_revoked_from_another_device_shows_there_at_once(page, another_browser, demo):
     other = sign_in(visit(another_browser, demo))
     page.get_by_role("button", name="Revoke Safari 18 on iOS, since").click()
-    expect(other.locator("#who")).to_have_text("Not signed in", timeout=3 * SECOND)
+    expect(other.locator("#who")).to_have_text("Not signed in")
     expect(other.locator("#ended")).to_contain_text("logged out somewhere else")
     expect(page.locator("#sessions tr")).to_have_count(1)
 
@@ -134,17 +130,17 @@ def test_other_devices_can_be_logged_out_and_this_one_stays(page, another_browse
     other = sign_in(visit(another_browser, demo))
     expect(page.locator("#sessions tr")).to_have_count(2)
     press(page, "Log out other devices")
-    expect(other.locator("#who")).to_have_text("Not signed in", timeout=3 * SECOND)
+    expect(other.locator("#who")).to_have_text("Not signed in")
     expect(page.locator("#who")).to_have_text("Signed in as test")
 
 
 @pytest.mark.parametrize("button", ["Log out", "Log out everywhere"])
-def test_a_logout_in_one_tab_shows_in_the_other_within_a_second(page, demo, button):
+def test_a_logout_in_one_tab_shows_in_the_other(page, demo, button):
     other = visit(page.context, demo)
     expect(other.locator("#who")).to_have_text("Signed in as test")
     press(page, button)
     expect(page.locator("#who")).to_have_text("Not signed in")
-    expect(other.locator("#who")).to_have_text("Not signed in", timeout=1 * SECOND)
+    expect(other.locator("#who")).to_have_text("Not signed in")
 
 
 # The lab
@@ -173,7 +169,7 @@ def test_a_thief_ends_the_session_in_every_tab_and_shows_among_the_events(page, 
     press(page, "Steal this refresh token and replay it")
     expect(page.locator("#steal-said")).to_contain_text("401 refresh_reused")
     for tab in (page, other):
-        expect(tab.locator("#who")).to_have_text("Not signed in", timeout=3 * SECOND)
+        expect(tab.locator("#who")).to_have_text("Not signed in")
         expect(tab.locator("#ended")).to_contain_text("used a second time")
         expect(tab.locator("#events li").first).to_contain_text("refresh_reused")
 

@@ -10,8 +10,11 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.waiting import PATIENCE
+
 HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
-SECONDS = 20
+# Longer than any test waits for something else while it holds an answer back.
+SECONDS = 5 * PATIENCE
 
 
 @dataclass
@@ -124,7 +127,7 @@ class Wire:
         return None if exchange.path in self.lose_all else answer
 
     def _ask(self, exchange: Exchange, target: str) -> Answer | None:
-        server = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
+        server = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             server.putrequest(exchange.method, target, skip_host=True, skip_accept_encoding=True)
             for name, value in exchange.headers.items():

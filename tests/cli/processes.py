@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-SECONDS = 60
+from tests.waiting import PATIENCE
+
 AUTHX = str(Path(sys.executable).with_name("authx"))
 OUTSIDE = {
     name: value
@@ -38,21 +39,24 @@ class Shown:
 def piped(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
     """Run a command with its output piped."""
     settings = {"input": "", "env": OUTSIDE} | options
-    return subprocess.run([AUTHX, *arguments], capture_output=True, text=True, timeout=SECONDS, **settings)
+    return subprocess.run([AUTHX, *arguments], capture_output=True, text=True, timeout=PATIENCE, **settings)
 
 
 def on_terminal(
     *arguments: str, answers: Sequence[tuple[str, str]] = (), columns: int = 80, **environment: str
 ) -> Shown:
-    """Run a command on a terminal: wait for each text, and type the answer to it."""
+    """Run a command on a terminal: wait for each question, to its last character, and type the answer to it."""
     asked = {
         "command": [AUTHX, *arguments],
         "columns": columns,
         "answers": answers,
+        "patience": PATIENCE,
         "env": OUTSIDE | {"TERM": "xterm-256color"} | environment,
     }
     command = [sys.executable, "-I", str(TERMINAL)]
-    done = subprocess.run(command, input=json.dumps(asked), capture_output=True, text=True, timeout=SECONDS, check=True)
+    done = subprocess.run(
+        command, input=json.dumps(asked), capture_output=True, text=True, timeout=2 * PATIENCE, check=True
+    )
     answer = json.loads(done.stdout)
     assert "Traceback" not in answer["shown"], answer["shown"]
     return Shown(answer["code"], answer["shown"])

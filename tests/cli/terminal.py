@@ -1,6 +1,7 @@
 """Runs a command on a terminal of its own, and types what it is told to; a program, so that nothing here has to fork.
 
-Standard input: `{"command": [...], "columns": 80, "env": {...}, "answers": [[what to wait for, what to type], ...]}`.
+Standard input: `{"command": [...], "columns": 80, "env": {...}, "answers": [[what to wait for, what to type], ...],
+"patience": seconds until the command is killed}`.
 Standard output: `{"code": ..., "shown": ...}`.
 """
 
@@ -15,8 +16,6 @@ import sys
 import termios
 import time
 
-SECONDS = 30
-
 
 def main() -> None:
     asked = json.load(sys.stdin)
@@ -24,13 +23,11 @@ def main() -> None:
     if pid == 0:
         fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, asked["columns"], 0, 0))
         os.execve(asked["command"][0], asked["command"], asked["env"])
-    deadline = time.monotonic() + SECONDS
+    deadline = time.monotonic() + asked["patience"]
     answers, shown, seen = list(asked["answers"]), b"", 0
     while time.monotonic() < deadline:
         if answers and answers[0][0].encode() in shown[seen:]:
             seen = len(shown)
-            # Nobody types in the very moment between a question and the wait for its answer.
-            time.sleep(0.1)
             os.write(terminal, answers.pop(0)[1].encode())
         if not select.select([terminal], [], [], 0.1)[0]:
             continue

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 from tests.docs.pages import ROOT
+from tests.waiting import PATIENCE
 
 from authx import AuthX, AuthXConfig
 
 from .conftest import SECRET
-from .processes import AUTHX, OUTSIDE, SECONDS
+from .processes import AUTHX, OUTSIDE
 from .test_sessions import Place, row
 
 PAGE = (ROOT / "docs" / "command-line.md").read_text()
@@ -45,7 +46,7 @@ def test_every_command_of_the_page_works(line, folder):
         "PATH": f"{Path(AUTHX).parent}:{OUTSIDE['PATH']}",
     }
     done = subprocess.run(
-        ["sh", "-c", line], capture_output=True, text=True, env=OUTSIDE | settings, cwd=folder, timeout=SECONDS
+        ["sh", "-c", line], capture_output=True, text=True, env=OUTSIDE | settings, cwd=folder, timeout=PATIENCE
     )
     assert (done.returncode, done.stderr) == (0, "")
 

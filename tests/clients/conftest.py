@@ -1,3 +1,5 @@
+from contextlib import closing
+
 import httpx
 import httpx2
 import pytest
@@ -30,8 +32,7 @@ def fake() -> Fake:
 
 @pytest.fixture(scope="module")
 def module_world():
-    world = World()
-    with world.served():
+    with closing(World()) as world, world.served():
         yield world
 
 

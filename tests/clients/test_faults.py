@@ -4,12 +4,15 @@ import asyncio
 import json
 import subprocess
 import sys
+from contextlib import closing
 
 import httpx2
 import pytest
 from tests.clients.fake import holds
 from tests.clients.wire import wire_to
 from tests.clients.world import ANNA, World
+from tests.processes import running
+from tests.waiting import PATIENCE
 
 from authx.clients import AuthXAuth, TokenPair
 
@@ -17,7 +20,7 @@ from authx.clients import AuthXAuth, TokenPair
 def test_a_refresh_whose_answer_was_lost_is_repeated_with_the_same_token(world, library):
     with wire_to(world.port) as wire:
         auth = AuthXAuth(f"{wire.address}/auth", clock=world.clock, **ANNA)
-        with library.Client(auth=auth, timeout=10) as client:
+        with library.Client(auth=auth, timeout=PATIENCE) as client:
             client.get(f"{wire.address}/protected")
             world.expire()
             wire.cuts = 1
@@ -32,7 +35,7 @@ def test_a_refresh_whose_answer_was_lost_is_repeated_with_the_same_token(world, 
 def test_a_refresh_whose_answer_was_lost_is_repeated_by_an_asynchronous_client_too(world, library):
     async def main(wire):
         auth = AuthXAuth(f"{wire.address}/auth", clock=world.clock, **ANNA)
-        async with library.AsyncClient(auth=auth, timeout=10) as client:
+        async with library.AsyncClient(auth=auth, timeout=PATIENCE) as client:
             await client.get(f"{wire.address}/protected")
             world.expire()
             wire.cuts = 1
@@ -59,20 +62,20 @@ auth = AuthXAuth(
     tokens=TokenPair(**json.loads(file.read_text())),
     on_tokens=lambda pair: file.write_text(json.dumps(pair and asdict(pair))),
 )
-with httpx2.Client(auth=auth) as client:
+with httpx2.Client(auth=auth, timeout=60) as client:
     print(client.get(address + "/protected").status_code)
 """
     command = [sys.executable, "-c", program, world.address, str(file)]
-    first = httpx2.post(f"{world.base}/login", json=ANNA).json()
+    first = httpx2.post(f"{world.base}/login", json=ANNA, timeout=PATIENCE).json()
     pair = {"access_token": first["access_token"], "refresh_token": first["refresh_token"], "expires_at": 0}
     file.write_text(json.dumps(pair))
-    world.delay = 0.2
-    with subprocess.Popen(command) as killed:
-        world.refreshing.wait(20)
-        killed.kill()
-    assert world.refreshed.wait(20)
+    world.go.clear()
+    with running(command):
+        assert world.refreshing.wait(PATIENCE)
+    world.go.set()
+    assert world.refreshed.wait(PATIENCE)
     assert json.loads(file.read_text()) == pair
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert done.stdout == "200\n", done.stderr
     assert json.loads(file.read_text())["refresh_token"] != pair["refresh_token"]
     assert (len(world.presented), len(set(world.presented))) == (2, 1)
@@ -80,8 +83,8 @@ with httpx2.Client(auth=auth) as client:
 
 
 def test_a_server_that_is_down_for_a_while_logs_nobody_out(library):
-    world, told = World(), []
-    with library.Client(timeout=5) as client:
+    told = []
+    with closing(World()) as world, library.Client(timeout=PATIENCE) as client:
         with world.served():
             auth = AuthXAuth(world.base, clock=world.clock, on_tokens=told.append, **ANNA)
             assert client.get(f"{world.address}/protected", auth=auth).status_code == 200
@@ -100,18 +103,18 @@ def test_a_server_that_is_down_for_a_while_logs_nobody_out(library):
 def steal(world, token):
     """Exchange a token twice, as a thief does."""
     for _ in range(2):
-        answer = httpx2.post(f"{world.base}/refresh", headers={"Authorization": f"Bearer {token}"})
+        answer = httpx2.post(f"{world.base}/refresh", headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE)
         token = answer.json()["refresh_token"]
 
 
 def test_a_stolen_token_that_shows_as_reused_ends_the_session(world, library):
     told = []
-    first = httpx2.post(f"{world.base}/login", json=ANNA).json()
+    first = httpx2.post(f"{world.base}/login", json=ANNA, timeout=PATIENCE).json()
     pair = TokenPair(first["access_token"], first["refresh_token"])
     auth = AuthXAuth(world.base, tokens=pair, on_tokens=told.append, clock=world.clock)
     steal(world, pair.refresh_token)
     world.expire()
-    with library.Client(auth=auth) as client:
+    with library.Client(auth=auth, timeout=PATIENCE) as client:
         assert client.get(f"{world.address}/protected").status_code == 401
     assert (auth.tokens, told, world.events) == (None, [None], ["refresh_reused"])
 
@@ -119,7 +122,7 @@ def test_a_stolen_token_that_shows_as_reused_ends_the_session(world, library):
 def test_a_stolen_token_that_shows_as_reused_is_followed_by_a_login(world, library):
     told = []
     auth = AuthXAuth(world.base, on_tokens=told.append, clock=world.clock, **ANNA)
-    with library.Client(auth=auth) as client:
+    with library.Client(auth=auth, timeout=PATIENCE) as client:
         client.get(f"{world.address}/protected")
         steal(world, auth.tokens.refresh_token)
         world.expire()
@@ -131,7 +134,10 @@ def test_a_stolen_token_that_shows_as_reused_is_followed_by_a_login(world, libra
 
 def test_a_refusal_leaves_the_body_of_a_good_answer_alone(world, library):
     auth = AuthXAuth(world.base, clock=world.clock, **ANNA)
-    with library.Client(auth=auth) as client, client.stream("GET", f"{world.address}/protected") as answer:
+    with (
+        library.Client(auth=auth, timeout=PATIENCE) as client,
+        client.stream("GET", f"{world.address}/protected") as answer,
+    ):
         assert not answer.is_stream_consumed
         assert not answer.is_closed
         assert b"".join(answer.iter_bytes()) == b'{"message":"You have access"}'
@@ -139,7 +145,7 @@ def test_a_refusal_leaves_the_body_of_a_good_answer_alone(world, library):
 
 def test_a_client_with_a_single_connection_is_enough(world, library):
     auth = AuthXAuth(world.base, clock=world.clock, **ANNA)
-    with library.Client(auth=auth, limits=library.Limits(max_connections=1), timeout=5) as client:
+    with library.Client(auth=auth, limits=library.Limits(max_connections=1), timeout=PATIENCE) as client:
         for _ in range(2):
             with client.stream("GET", f"{world.address}/protected") as answer:
                 assert answer.read() == b'{"message":"You have access"}'

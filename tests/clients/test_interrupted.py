@@ -2,14 +2,14 @@
 
 import asyncio
 import threading
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
 import pytest
 from tests.clients.fake import BASE, PAIR, REFRESH
-from tests.clients.world import ANNA, World
+from tests.clients.world import ANNA
+from tests.waiting import PATIENCE, until, wait_until
 
 from authx.clients import AuthXAuth, LoginError, TokenPair
 from authx.clients.flight import Flight, SingleFlight
@@ -39,18 +39,35 @@ def expired(**more):
     return AuthXAuth(BASE, tokens=pair, clock=clock, **more)
 
 
-def test_a_task_that_is_cancelled_hands_over_to_one_of_those_who_wait(world):
+@pytest.fixture
+def joined(monkeypatch):
+    """Of each request that needs a refresh, whether it leads it; those that do not wait for it."""
+    seen = []
+    join = SingleFlight.join
+
+    def noted(self):
+        flight, leads = join(self)
+        seen.append(leads)
+        return flight, leads
+
+    monkeypatch.setattr(SingleFlight, "join", noted)
+    return seen
+
+
+def test_a_task_that_is_cancelled_hands_over_to_one_of_those_who_wait(world, joined):
     async def main():
         auth = AuthXAuth(world.base, clock=world.clock, **ANNA)
-        async with httpx2.AsyncClient(auth=auth, timeout=20) as client:
+        async with httpx2.AsyncClient(auth=auth, timeout=PATIENCE) as client:
             await client.get(f"{world.address}/protected")
             world.expire()
-            world.delay = 0.2
+            world.go.clear()
             leader = asyncio.create_task(client.get(f"{world.address}/protected"))
-            await asyncio.to_thread(world.refreshing.wait, 5)
+            assert await asyncio.to_thread(world.refreshing.wait, PATIENCE)
             others = [asyncio.create_task(client.get(f"{world.address}/protected")) for _ in range(20)]
-            await asyncio.sleep(0.05)
+            await until(lambda: joined.count(False) == 20, "the wait of the others")
             leader.cancel()
+            await until(lambda: len(world.presented) == 2, "the second try")
+            world.go.set()
             return [one.status_code for one in await asyncio.gather(*others)]
 
     assert asyncio.run(main()) == [200] * 20
@@ -59,57 +76,58 @@ def test_a_task_that_is_cancelled_hands_over_to_one_of_those_who_wait(world):
     assert world.events == ["replay"]
 
 
-def test_a_task_that_waits_may_be_cancelled_without_harm_to_the_others(world):
+def test_a_task_that_waits_may_be_cancelled_without_harm_to_the_others(world, joined):
     async def main():
         auth = AuthXAuth(world.base, clock=world.clock, **ANNA)
-        async with httpx2.AsyncClient(auth=auth, timeout=20) as client:
+        async with httpx2.AsyncClient(auth=auth, timeout=PATIENCE) as client:
             await client.get(f"{world.address}/protected")
             world.expire()
-            world.delay = 0.2
+            world.go.clear()
             tasks = [asyncio.create_task(client.get(f"{world.address}/protected")) for _ in range(10)]
-            await asyncio.to_thread(world.refreshing.wait, 5)
+            await until(lambda: joined.count(False) == 9, "the wait of the others")
             for one in tasks[5:]:
                 one.cancel()
+            world.go.set()
             return [one.status_code for one in await asyncio.gather(*tasks[:5])]
 
     assert asyncio.run(main()) == [200] * 5
     assert len(world.presented) == 1
 
 
-def test_a_refresh_that_times_out_is_repeated_once_and_not_by_everybody_in_turn():
-    world, count = World(), 20
-    with world.served():
-        auth = AuthXAuth(world.base, clock=world.clock, **ANNA)
-        with httpx2.Client(auth=auth, timeout=httpx2.Timeout(20, read=0.6)) as client:
-            client.get(f"{world.address}/protected")
-            world.expire()
-            world.delay = 2.0
+def test_a_refresh_that_times_out_is_repeated_once_and_not_by_everybody_in_turn(joined):
+    count, auth, tries = 20, expired(), []
 
-            def get(_):
-                try:
-                    return client.get(f"{world.address}/protected").status_code
-                except httpx2.ReadTimeout:
-                    return "timed out"
+    def silent(request):
+        """Answers no refresh; each one lasts until everybody else waits for it."""
+        if request.url.path != "/refresh":
+            return httpx2.Response(401, json=REFRESH[1])
+        tries.append(request)
+        wait_until(lambda: len(joined) >= sum(range(count, count - len(tries), -1)), "the wait of the others")
+        raise httpx2.ReadTimeout("no answer", request=request)
 
-            begun = time.monotonic()
-            with ThreadPoolExecutor(count) as pool:
-                results = list(pool.map(get, range(count)))
-            # Two time-outs and the request itself; each in its turn would take twelve seconds.
-            assert time.monotonic() - begun < 5
+    with httpx2.Client(auth=auth, transport=httpx2.MockTransport(silent)) as client, ThreadPoolExecutor(count) as pool:
+
+        def get(_):
+            try:
+                return client.get(f"{BASE}/items").status_code
+            except httpx2.ReadTimeout:
+                return "timed out"
+
+        results = list(pool.map(get, range(count)))
     assert Counter(results) == {"timed out": 2, 401: count - 2}
-    assert len(world.presented) == 2
+    assert len(tries) == 2
     assert auth.tokens is not None
 
 
-def test_a_flow_that_is_closed_wakes_those_who_wait():
+def test_a_flow_that_is_closed_wakes_those_who_wait(joined):
     auth = expired()
     flow, _ = begin(auth)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(begin, auth)
-        time.sleep(0.05)
+        wait_until(lambda: False in joined, "the wait")
         assert not waiting.done()
         flow.close()
-        other, request = waiting.result(5)
+        other, request = waiting.result(PATIENCE)
     assert request.headers["authorization"] == "Bearer refresh-0"
     other.close()
 
@@ -205,7 +223,7 @@ def test_a_refusal_that_comes_after_a_refresh_is_answered_with_the_token_that_is
 
 
 def test_a_blocking_request_on_the_event_loop_of_the_leader_does_not_wait_for_it():
-    auth = expired(patience=30)
+    auth = expired(patience=3600)
 
     async def main():
         leader = auth.async_auth_flow(httpx2.Request("GET", f"{BASE}/items"))
@@ -215,24 +233,21 @@ def test_a_blocking_request_on_the_event_loop_of_the_leader_does_not_wait_for_it
         await leader.aclose()
         return request
 
-    begun = time.monotonic()
     assert asyncio.run(main()).headers["authorization"] == "Bearer refresh-0"
-    assert time.monotonic() - begun < 5
 
 
-def test_waiting_for_a_thread_does_not_block_the_event_loop():
+def test_waiting_for_a_thread_does_not_block_the_event_loop(joined):
     auth = expired()
     flow, request = begin(auth)
 
     async def main():
         other = auth.async_auth_flow(httpx2.Request("GET", f"{BASE}/items"))
         waiting = asyncio.ensure_future(anext(other))
-        for _ in range(20):
-            await asyncio.sleep(0.001)
+        await until(lambda: False in joined, "the wait")
         assert not waiting.done()
         thread = threading.Thread(target=flow.send, args=(answer(request, 200, tokens(1)),))
         thread.start()
-        sent = await asyncio.wait_for(waiting, 5)
+        sent = await asyncio.wait_for(waiting, PATIENCE)
         thread.join()
         await other.aclose()
         return sent
@@ -257,19 +272,23 @@ def test_an_event_loop_that_ends_while_a_task_waits_harms_nobody():
 
 def test_a_task_cancelled_while_it_saves_leaves_the_tokens_to_be_saved_by_the_next(fake, library):
     saved = []
-    slow = True
+    slow, saving = True, asyncio.Event()
 
     async def save(pair):
         if slow:
-            await asyncio.sleep(30)
+            saving.set()
+            await asyncio.Event().wait()
         saved.append(pair)
 
     async def main():
         nonlocal slow
         auth = AuthXAuth(BASE, on_tokens=save, **ANNA)
         async with library.AsyncClient(auth=auth, transport=library.MockTransport(fake.answer)) as client:
-            with pytest.raises(TimeoutError):
-                await asyncio.wait_for(client.get(f"{BASE}/items"), 0.05)
+            first = asyncio.create_task(client.get(f"{BASE}/items"))
+            await saving.wait()
+            first.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await first
             slow = False
             assert (await client.get(f"{BASE}/items")).status_code == 200
 

@@ -5,6 +5,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from tests.waiting import PATIENCE
+
 
 class Wire:
     """A proxy that passes bytes on.
@@ -31,8 +33,9 @@ class Wire:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
+                self._open.append(client)
                 server = socket.create_connection(("127.0.0.1", self._server_port))
-                self._open += [client, server]
+                self._open.append(server)
                 is_refresh = threading.Event()
                 self._start(self._pass_on, client, server, lambda data, seen=is_refresh: self._watch(data, seen))
                 self._start(self._pass_on, server, client, lambda _, seen=is_refresh: self._is_cut(seen))
@@ -61,7 +64,7 @@ class Wire:
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join(5)
+            thread.join(PATIENCE)
         for one in self._open:
             one.close()
 

@@ -10,11 +10,12 @@ from datetime import timedelta
 import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from tests.processes import Port
+from tests.waiting import PATIENCE, until
 
 from authx import AuthX, AuthXConfig
 from authx.testing import Clock
 
-SECONDS = 20
 ANNA = {"username": "anna", "password": "a pass word"}
 LIFE = 60
 
@@ -29,14 +30,16 @@ class World:
         refreshing: Set once a refresh has arrived.
         refreshed: Set once a refresh is done.
         delay: Seconds that a refresh takes.
+        go: Set while refreshes are not held up.
         logins: How many there were.
     """
 
     def __init__(self) -> None:
         self.clock = Clock()
         self._under_way = 0
+        self._reserved = Port()
+        self.port = self._reserved.number
         self.forget()
-        self.port = 0
         config = AuthXConfig(
             JWT_SECRET_KEY="a secret of more than thirty-two letters for clients",
             JWT_TOKEN_LOCATION=["headers"],
@@ -54,13 +57,18 @@ class World:
         async def protected() -> dict[str, str]:
             return {"message": "You have access"}
 
+    def close(self) -> None:
+        """Give its port back."""
+        self._reserved.close()
+
     def forget(self) -> None:
         """Begin to count anew."""
         self.presented: list[str] = []
         self.events: list[str] = []
         self.logins = self.together = 0
         self.delay = 0.0
-        self.refreshing, self.refreshed = threading.Event(), threading.Event()
+        self.refreshing, self.refreshed, self.go = threading.Event(), threading.Event(), threading.Event()
+        self.go.set()
 
     def _authenticate(self, username: str, password: str) -> str | None:
         self.logins += 1
@@ -78,7 +86,6 @@ class World:
     def served(self) -> Iterator[None]:
         """Serve the application; on the same port each time."""
         with socket.create_server(("127.0.0.1", self.port)) as listener:
-            self.port = listener.getsockname()[1]
             config = uvicorn.Config(self.app, log_level="warning", timeout_graceful_shutdown=1)
             server = uvicorn.Server(config)
             thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
@@ -86,8 +93,10 @@ class World:
             try:
                 yield
             finally:
+                self.go.set()
                 server.should_exit = True
-                thread.join(SECONDS)
+                thread.join(PATIENCE)
+                assert not thread.is_alive()
 
     def expire(self) -> None:
         """Let the access tokens of now end."""
@@ -117,5 +126,6 @@ class _Watch:
             await send(message)
 
         await asyncio.sleep(world.delay)
+        await until(world.go.is_set, "the end of the hold")
         await self._app(scope, receive, answer)
         world.refreshed.set()

@@ -8,10 +8,13 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from tests.processes import running
+from tests.waiting import PATIENCE
 
 from .answers import (
     CSRF_MISMATCH,
@@ -188,27 +191,26 @@ needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="the progra
 @pytest.fixture(scope="module")
 def serve() -> Iterator[Callable[[str], int]]:
     """Starts real servers; each listens before it starts, so no client ever comes too early."""
-    servers: dict[str, tuple[subprocess.Popen[bytes], int]] = {}
+    ports: dict[str, int] = {}
+    stack = ExitStack()
 
     def start(name: str) -> int:
-        if name not in servers:
+        if name not in ports:
             with socket.create_server(("127.0.0.1", 0)) as listener:
                 command = [sys.executable, "-m", "uvicorn", f"{name}:app", "--app-dir", str(HERE)]
                 command += ["--fd", str(listener.fileno()), "--log-level", "warning"]
-                process = subprocess.Popen(command, pass_fds=[listener.fileno()])
-                servers[name] = process, listener.getsockname()[1]
-        return servers[name][1]
+                stack.enter_context(running(command, pass_fds=[listener.fileno()]))
+                ports[name] = listener.getsockname()[1]
+        return ports[name]
 
-    yield start
-    for process, _ in servers.values():
-        process.terminate()
-        process.wait(timeout=20)
+    with stack:
+        yield start
 
 
 @pytest.fixture
 def shell(tmp_path):
     def run(line: str) -> str:
-        done = subprocess.run(["sh", "-c", line], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(["sh", "-c", line], cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

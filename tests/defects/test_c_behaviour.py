@@ -20,6 +20,7 @@ from joserfc.jwk import OKPKey, RSAKey
 from starlette.testclient import WebSocketDenialResponse
 from tests.compat.tokens import bearer, claims_of, forge, header_of
 from tests.doors import COOKIES, SECRET, make_auth, make_door, make_expired, with_cookie
+from tests.waiting import PATIENCE
 
 from authx import AuthX, AuthXConfig
 from authx.exceptions import BadConfigurationError
@@ -62,7 +63,7 @@ def test_c2_a_sync_callback_does_not_stop_the_other_requests():
 
     def meets_the_others(token, **_):
         # Passes only if three requests are in their callback at the same time.
-        together.wait(timeout=5)
+        together.wait(PATIENCE)
         return False
 
     auth.set_token_blocklist(meets_the_others)

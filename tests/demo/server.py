@@ -6,11 +6,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-SECONDS = 60
+from tests.processes import running
+from tests.waiting import PATIENCE
+
 OUTSIDE = {name: value for name, value in os.environ.items() if not name.upper().startswith("JWT_")}
 COMMAND = [sys.executable, "-m", "authx.demo"]
 
@@ -50,7 +51,7 @@ class Demo:
 
     def end(self) -> tuple[int, str]:
         """Wait for its end; return as `interrupt`."""
-        out, err = self._process.communicate(timeout=SECONDS)
+        out, err = self._process.communicate(timeout=PATIENCE)
         return self._process.returncode, out + err
 
     def workers(self) -> list[int]:
@@ -63,21 +64,14 @@ class Demo:
 @contextmanager
 def running_demo(*options: str, **settings: str) -> Iterator[Demo]:
     """Run the demo on a free port, with settings and a temporary folder of its own, and end it."""
-    with tempfile.TemporaryDirectory(prefix="authx-demo-test-") as folder:
-        process = subprocess.Popen(
+    with (
+        tempfile.TemporaryDirectory(prefix="authx-demo-test-") as folder,
+        running(
             [*COMMAND, "--port", "0", *options],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             env=OUTSIDE | settings | {"TMPDIR": folder},
-            start_new_session=True,
-        )
-        too_late = threading.Timer(SECONDS, process.kill)
-        too_late.start()
-        try:
-            yield Demo(process)
-        finally:
-            too_late.cancel()
-            if process.poll() is None:
-                process.kill()
-                process.communicate()
+        ) as process,
+    ):
+        yield Demo(process)

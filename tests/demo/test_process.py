@@ -8,12 +8,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 from tests.components import require_curl, require_shell
-from tests.demo.server import COMMAND, OUTSIDE, SECONDS, Demo, running_demo
+from tests.demo.server import COMMAND, OUTSIDE, Demo, running_demo
+from tests.waiting import PATIENCE
 
 LOGIN = r"""curl -X POST -H "Content-Type: application/json" \
 -d '{"username":"test", "password":"test"}' \
@@ -40,7 +42,7 @@ def shell(demo: Demo) -> Callable[[str], str]:
 
     def run(lines: str) -> str:
         lines = lines.replace("http://localhost:8000", demo.address)
-        done = subprocess.run([program, "-c", lines], capture_output=True, text=True, timeout=SECONDS)
+        done = subprocess.run([program, "-c", lines], capture_output=True, text=True, timeout=PATIENCE)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -95,7 +97,7 @@ def test_ctrl_c_ends_it_while_a_client_holds_a_connection():
 
 def test_a_taken_port_is_one_clear_line(demo):
     done = subprocess.run(
-        [*COMMAND, "--port", str(demo.port)], capture_output=True, text=True, env=OUTSIDE, timeout=SECONDS
+        [*COMMAND, "--port", str(demo.port)], capture_output=True, text=True, env=OUTSIDE, timeout=PATIENCE
     )
     assert done.returncode == 1
     assert done.stdout == ""
@@ -111,7 +113,7 @@ def refused(folder: Path, *options: str, **settings: str) -> str:
         capture_output=True,
         text=True,
         env=OUTSIDE | {"TMPDIR": str(folder)} | settings,
-        timeout=SECONDS,
+        timeout=PATIENCE,
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert "Traceback" not in done.stderr
@@ -162,7 +164,7 @@ def test_it_says_where_it_keeps_sessions(demo):
 
 def test_without_a_server_it_says_what_to_install():
     hidden = "import runpy, sys; sys.modules['uvicorn'] = None; runpy.run_module('authx.demo', run_name='__main__')"
-    done = subprocess.run([sys.executable, "-c", hidden], capture_output=True, text=True, env=OUTSIDE, timeout=SECONDS)
+    done = subprocess.run([sys.executable, "-c", hidden], capture_output=True, text=True, env=OUTSIDE, timeout=PATIENCE)
     assert (done.returncode, done.stderr) == (
         1,
         "authx demo: the demo needs a server: pip install 'authx-fastapi[demo]'\n",
@@ -170,11 +172,9 @@ def test_without_a_server_it_says_what_to_install():
 
 
 def test_ctrl_c_ends_it_while_a_page_listens_to_events():
-    with running_demo() as demo:
-        here = HTTPConnection("127.0.0.1", demo.port, timeout=SECONDS)
+    with running_demo() as demo, closing(HTTPConnection("127.0.0.1", demo.port, timeout=PATIENCE)) as here:
         here.request("POST", "/login", '{"username": "test", "password": "test"}', {"Content-Type": "application/json"})
         token = json.loads(here.getresponse().read())["access_token"]
         here.request("GET", "/lab/events", headers={"Authorization": f"Bearer {token}"})
         assert b'"login"' in here.getresponse().readline()
         assert demo.interrupt() == (0, "")
-        here.close()

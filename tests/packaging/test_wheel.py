@@ -5,24 +5,26 @@ import email.parser
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "authx"
-SECONDS = 60
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory) -> zipfile.ZipFile:
+def wheel(tmp_path_factory) -> Iterator[zipfile.ZipFile]:
     target = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(target)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=SECONDS)
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=PATIENCE)
     (path,) = target.glob("*.whl")
     assert path.name.startswith("authx_fastapi-")
-    return zipfile.ZipFile(path)
+    with zipfile.ZipFile(path) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +83,6 @@ def test_the_wheel_works_without_the_checkout(wheel, tmp_path):
         capture_output=True,
         text=True,
         env={"PYTHONPATH": str(tmp_path)},
-        timeout=SECONDS,
+        timeout=PATIENCE,
     )
     assert done.stdout.startswith(str(tmp_path)), done.stderr

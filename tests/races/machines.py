@@ -2,23 +2,21 @@
 
 import asyncio
 import os
-import signal
 import socket
-import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from tests.processes import Port, end, start, stop
 from tests.races.wire import Answer, ask
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parent.parent.parent
 OUTSIDE = {name: value for name, value in os.environ.items() if not name.upper().startswith("JWT_")}
 SECRET = "a secret of all machines, more than thirty-two letters long"
-SECONDS = 30
 
 
 class Machine:
@@ -36,10 +34,10 @@ class Machine:
     ) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the server has stopped
         self._printed = ""
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", port))
-            self.port = free.getsockname()[1]
-        self._process = subprocess.Popen(
+        self._reserved = Port(port)
+        self.port = self._reserved.number
+        # A group, so that workers end with their server whatever happens to it.
+        self._process = start(
             [
                 *(sys.executable, "-m", "uvicorn", app),
                 *("--host", "127.0.0.1", "--port", str(self.port), "--log-level", "warning", *options),
@@ -48,38 +46,30 @@ class Machine:
             env={**OUTSIDE, "JWT_SECRET_KEY": SECRET, **settings},
             stdout=self._log,
             stderr=self._log,
-            # A group, so that workers end with their server whatever happens to it.
-            start_new_session=True,
         )
 
     def wait(self) -> None:
         """Wait until it takes connections, which it does when its store is open."""
-        end = time.monotonic() + SECONDS
-        while True:
-            with socket.socket() as attempt:
-                if attempt.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
+
+        def takes_connections() -> bool:
             assert self._process.poll() is None, f"the server did not start:\n{self.printed()}"
-            assert time.monotonic() < end, f"the server took too long:\n{self.printed()}"
-            time.sleep(0.02)
+            with socket.socket() as attempt:
+                return attempt.connect_ex(("127.0.0.1", self.port)) == 0
+
+        wait_until(takes_connections, "the start of the server")
 
     def kill(self) -> None:
         """End it at once, and its workers, as a power cut does."""
-        os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        end(self._process)
 
     def stop(self) -> None:
         """End it in good order, if it is not over yet."""
         try:
-            if self._process.poll() is None:
-                self._process.terminate()
-                self._process.wait(SECONDS)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            raise
+            stop(self._process)
         finally:
             self.printed()
             self._log.close()
+            self._reserved.close()
 
     def printed(self) -> str:
         """What it has printed, which is nothing unless it met errors."""
@@ -124,8 +114,9 @@ def running(count: int, settings: Mapping[str, str], *options: str) -> Iterator[
             machine.wait()
         yield machines
     finally:
-        for machine in machines:
-            machine.stop()
+        with ExitStack() as stack:
+            for machine in machines:
+                stack.callback(machine.stop)
     for machine in machines:
         assert "Traceback" not in machine.printed(), machine.printed()
 

@@ -7,11 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from tests.races.machines import Machine
-from tests.races.waiting import until
 from tests.races.wire import Answer, LostAnswerError
-
-# Seconds for which nobody has to go without an answer in any test.
-WITHIN = 15
+from tests.waiting import until
 
 
 class Person:
@@ -34,7 +31,7 @@ class Person:
 
     async def refresh(self) -> None:
         """Exchange the token, however often that has to be tried."""
-        await until(self.try_to_refresh, within=WITHIN)
+        await until(self.try_to_refresh, f"a refresh of {self.name}")
 
     async def try_to_refresh(self) -> bool:
         """Exchange the token, unless the server or its store is away."""

@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests import processes
 from tests.races.machines import Machine, events, running
 from tests.races.people import Person, all_refreshing, log_in_all, total
 from tests.races.places import SERVERS, Place, Server
-from tests.races.waiting import until
 from tests.races.wire import Answer, claims_of
 from tests.stores.servers import Node
+from tests.waiting import SOON, until
 
 CROWD = 20
 on_servers = pytest.mark.parametrize("place", SERVERS, indirect=True, scope="session")
@@ -63,7 +64,7 @@ async def is_back(machines: Sequence[Machine], token: str) -> None:
         answers = [await machine.ask("POST", "/by-hand", token) for machine in machines]
         return all(answer.status != 503 for answer in answers)
 
-    await until(are_back, within=10)
+    await until(are_back, "the return of the store")
 
 
 def check_unavailable(answer: Answer) -> None:
@@ -79,12 +80,11 @@ def test_a_server_that_is_killed_amid_refreshes_logs_nobody_out(place, machines)
             people = await log_in_all(CROWD, [victim, machines[0], victim, machines[1], victim])
             before = await events(machines)
             async with all_refreshing(people):
-                await asyncio.sleep(0.4)
+                await until(lambda: total(people)["refreshed"] > CROWD, "the refreshes before")
                 victim.kill()
-                await asyncio.sleep(0.4)
-        happened = total(people)
-        assert happened["lost"] >= CROWD / 2
-        assert happened["refreshed"] > 3 * CROWD
+                await until(lambda: total(people)["lost"] >= CROWD / 2, "the lost answers")
+                enough = total(people)["refreshed"] + 2 * CROWD
+                await until(lambda: total(people)["refreshed"] > enough, "the refreshes after")
         assert (await events(machines) - before)["refresh_reused"] == 0
 
     asyncio.run(scenario())
@@ -132,17 +132,16 @@ def test_a_store_that_restarts_under_load_logs_nobody_out(place, machines, how):
         people = await log_in_all(CROWD, machines)
         before = await events(machines)
         async with all_refreshing(people):
-            await asyncio.sleep(0.3)
+            await until(lambda: total(people)["refreshed"] > CROWD, "the refreshes before")
             await asyncio.to_thread(crash if how == "crashed" else stop, place)
-            await asyncio.sleep(0.3)
+            await until(lambda: total(people)["unavailable"] >= CROWD, "the outage")
             await asyncio.to_thread(place.start)
             enough = {person: person.happened["refreshed"] + 3 for person in people}
 
             async def all_went_on() -> bool:
                 return all(person.happened["refreshed"] >= count for person, count in enough.items())
 
-            await until(all_went_on, within=15)
-        assert total(people)["unavailable"] >= CROWD
+            await until(all_went_on, "the refreshes after")
         assert total(people)["lost"] == 0
         assert (await events(machines) - before)["refresh_reused"] == 0
 
@@ -167,7 +166,7 @@ def test_what_was_begun_and_what_was_ended_survives_a_crash_that_follows_at_once
             return not any([await machine.is_in(ended["access_token"]) for machine in machines])
 
         # Whoever had not heard of it before the crash hears of it when it reaches the store again.
-        await until(is_out, within=3)
+        await until(is_out, "the end of the session", within=SOON)
         assert (await machines[0].refresh(begun["refresh_token"])).status == 200
 
     asyncio.run(scenario())
@@ -212,13 +211,13 @@ def test_clients_go_on_after_a_failover_that_lost_the_last_rotations(place, mach
 @on_servers
 def test_the_grace_period_stands_still_while_the_store_is_away(place):
     # Away for longer than the grace period: whoever lost an answer just before may repeat it just afterwards.
-    settings = {"JWT_STORE_URL": place.url, "JWT_REFRESH_GRACE_PERIOD": "2"}
+    settings = {"JWT_STORE_URL": place.url, "JWT_REFRESH_GRACE_PERIOD": "5"}
 
     async def scenario(machines):
         token = (await machines[0].log_in("patient")).body["refresh_token"]
         successor = (await machines[0].refresh(token)).body["refresh_token"]
         with away(place):
-            end = time.monotonic() + 4
+            end = time.monotonic() + 7
             while time.monotonic() < end:
                 check_unavailable(await machines[0].refresh(token))
                 await asyncio.sleep(0.1)
@@ -243,32 +242,26 @@ print("locked", flush=True)
 sys.stdin.read()
 connection.execute("ROLLBACK")
 """
-    other = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    try:
+    command = [sys.executable, "-c", program]
+    with processes.running(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == b"locked\n"
         yield
-    finally:
         other.communicate()
 
 
 @in_a_file
-def test_refreshes_wait_for_a_file_that_another_process_locks_for_two_seconds(place, machines):
+def test_refreshes_wait_for_a_file_that_another_process_locks(place, machines):
     async def scenario():
         people = await log_in_all(CROWD, machines)
-        slowest = 0.0
         with locked_by_another_process(place.path):
             refreshes = [asyncio.create_task(person.refresh()) for person in people]
-            end = time.monotonic() + 2
-            while time.monotonic() < end:
-                # Who does not write is not held up.
-                asked = time.monotonic()
+            # Who does not write is not held up.
+            for _ in range(20):
                 assert await machines[0].is_in(people[0].access_token)
-                slowest = max(slowest, time.monotonic() - asked)
                 await asyncio.sleep(0.02)
             assert not any(refresh.done() for refresh in refreshes)
         await asyncio.gather(*refreshes)
         assert total(people) == {"refreshed": CROWD}
-        assert slowest < 1
 
     asyncio.run(scenario())

@@ -9,8 +9,8 @@ from datetime import timedelta
 
 from tests.races.inside import log_in, make_auth, refresh
 from tests.races.machines import OUTSIDE, ROOT
-from tests.races.waiting import until
 from tests.races.wire import claims_of
+from tests.waiting import PATIENCE, until
 
 from authx.sessions import feed
 from authx.testing import Clock
@@ -78,7 +78,7 @@ def test_rows_of_sessions_that_are_over_vanish_with_no_scheduled_job(tmp_path, m
         async def are_gone():
             return [row[1] for row in rows_of(path)] == ["kept"]
 
-        await until(are_gone, within=20)
+        await until(are_gone, "the deletion")
         assert (await refresh(auth, kept.refresh_token)).refresh_token
         await auth.close()
 
@@ -92,7 +92,7 @@ def test_the_measurement_of_growth_runs():
         env={**OUTSIDE, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=5 * PATIENCE,
     )
     assert done.returncode == 0, done.stderr
     for kind in ("sqlite", "postgresql"):

@@ -8,8 +8,8 @@ from contextlib import AsyncExitStack
 import pytest
 from tests.races.machines import Machine, events, running
 from tests.races.places import Place
-from tests.races.waiting import until
 from tests.races.wire import Answer, Line, claims_of
+from tests.waiting import SOON, until
 
 from authx.stores import open_store
 
@@ -70,7 +70,7 @@ async def refused(machine: Machine, token: str) -> str:
     return answer.code
 
 
-async def check_out_within_a_second(machines: Sequence[Machine], tokens: Iterable[str]) -> None:
+async def check_out_soon(machines: Sequence[Machine], tokens: Iterable[str]) -> None:
     """Make sure that every machine refuses all access tokens soon, and goes on doing so."""
 
     async def are_out() -> bool:
@@ -78,7 +78,7 @@ async def check_out_within_a_second(machines: Sequence[Machine], tokens: Iterabl
             await asyncio.gather(*(machine.is_in(token) for machine, token in itertools.product(machines, tokens)))
         )
 
-    await until(are_out, within=1)
+    await until(are_out, "the end of all sessions", within=SOON)
     assert await are_out()
 
 
@@ -139,7 +139,7 @@ def test_a_logout_that_races_twenty_refreshes_ends_logged_out(machines, place_in
         for token in {first["refresh_token"], *(body["refresh_token"] for body in lucky)}:
             assert [await refused(machine, token) for machine in machines] == ["session_revoked"] * 3
         access = [first["access_token"], *(body["access_token"] for body in lucky)]
-        await check_out_within_a_second(machines, access)
+        await check_out_soon(machines, access)
 
     asyncio.run(scenario())
 
@@ -161,7 +161,7 @@ def test_two_logouts_everywhere_at_once_end_everything_from_before_and_nothing_f
         for body in (*bodies, unwritten):
             assert await refused(machines[2], body["refresh_token"]) == "session_revoked"
         access = [body["access_token"] for body in (*bodies, unwritten)]
-        await check_out_within_a_second(machines, access)
+        await check_out_soon(machines, access)
         for body in after:
             assert all([await machine.is_in(body["access_token"]) for machine in machines])
             assert (await machines[0].refresh(body["refresh_token"])).status == 200
@@ -212,7 +212,7 @@ def test_two_workers_of_one_server_are_one(place):
                     workers[answer.body["process"]] = line
                 return len(workers) == 2
 
-            await until(both_work, within=10)
+            await until(both_work, "a connection to each worker")
             answers = await refresh_all_at_once([server], pair["refresh_token"])
             assert {answer.status for answer in answers} == {200}
             assert len({answer.body["refresh_token"] for answer in answers}) == 1
@@ -224,7 +224,7 @@ def test_two_workers_of_one_server_are_one(place):
             async def is_out() -> bool:
                 return (await there.ask("GET", "/protected", token)).status == 401
 
-            await until(is_out, within=1)
+            await until(is_out, "the end of the session", within=SOON)
 
     with running(1, {"JWT_STORE_URL": place.url}, "--workers", "2") as (server,):
         asyncio.run(scenario(server))

@@ -8,8 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
-# Seconds after which an answer counts as lost: more than any server here is allowed to take.
-PATIENCE = 20.0
+from tests.waiting import PATIENCE
 
 
 class LostAnswerError(Exception):
@@ -69,6 +68,7 @@ class Line:
             lines.append(f"authorization: Bearer {token}")
         lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
         try:
+            # More than any server here is allowed to take.
             async with asyncio.timeout(PATIENCE):
                 self._writer.write("\r\n".join([*lines, "", ""]).encode() + sent)
                 return await self._read()

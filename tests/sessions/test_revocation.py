@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 from tests.compat.tokens import claims_of
 from tests.sessions.world import ACCESS_LIFE, MAX_AGE, OTHER_SECRET, bearer, foreign_token, sid_of
+from tests.waiting import SOON, until
 
 from authx import AuthX, AuthXConfig
 from authx.core.ids import session_created_at
@@ -388,11 +389,12 @@ async def test_everyone_is_logged_out_in_another_process(make_process):
     here.clock.advance(0.001)
     await here.auth.revoke_everyone()
     assert (await there.refresh(tokens["refresh_token"])).json()["code"] == "session_revoked"
-    for _ in range(200):
-        if await there.knock(tokens["access_token"]) == 401:
-            break
-        await asyncio.sleep(0.005)
+    await until(lambda: is_refused(there, tokens["access_token"]), "the refusal", within=SOON)
     assert await is_dead(there, tokens)
+
+
+async def is_refused(world, token):
+    return await world.knock(token) == 401
 
 
 async def test_the_cutoff_of_everyone_is_there_after_a_restart(make_process):
@@ -509,11 +511,7 @@ async def test_an_ended_token_is_ended_in_another_process(make_process):
     token = here.auth.create_access_token("alice")
     assert await there.knock(token) == 200
     await here.auth.revoke_token(token)
-    for _ in range(200):
-        if await there.knock(token) == 401:
-            break
-        await asyncio.sleep(0.005)
-    assert await there.knock(token) == 401
+    await until(lambda: is_refused(there, token), "the refusal", within=SOON)
 
 
 async def test_what_ended_stays_ended_when_the_feed_has_forgotten_it(world):

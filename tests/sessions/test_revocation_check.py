@@ -9,6 +9,7 @@ import pytest
 from fastapi import Depends
 from tests.compat.tokens import claims_of
 from tests.sessions.world import SECRET, bearer, foreign_token, sid_of
+from tests.waiting import until
 
 from authx.exceptions import RevokedTokenError, SessionRevoked
 from authx.schema import RequestToken
@@ -16,14 +17,6 @@ from authx.schema import RequestToken
 pytestmark = pytest.mark.anyio
 
 SOON = timedelta(milliseconds=5)
-
-
-async def eventually(condition, seconds=2.0):
-    """Waits for another task, a few milliseconds as a rule."""
-    deadline = asyncio.get_running_loop().time() + seconds
-    while not await condition():
-        assert asyncio.get_running_loop().time() < deadline, "it never came about"
-        await asyncio.sleep(0.005)
 
 
 async def test_the_check_asks_the_store_nothing(world):
@@ -51,7 +44,7 @@ async def test_in_another_process_it_is_dead_soon(make_process):
     async def dead():
         return await there.knock(token) == 401
 
-    await eventually(dead, 1.0)
+    await until(dead, 1.0)
 
 
 async def test_asking_the_store_is_dead_at_once_in_every_process(make_process):
@@ -219,7 +212,7 @@ async def test_a_feed_that_is_too_old_gives_503_and_recovers(make_world):
     async def served():
         return await world.knock(token) == 200
 
-    await eventually(served)
+    await until(served)
 
 
 async def test_a_feed_that_is_too_old_says_so_before_anything_about_the_token(make_world):
@@ -316,7 +309,7 @@ async def test_an_outage_logs_nobody_out(make_world):
     async def heard():
         return world.auth._gate.engine.feed.answered_since >= int(world.clock.now * 1000)
 
-    await eventually(heard)
+    await until(heard)
     world.clock.advance(30)
     assert (await world.refresh(token)).status_code == 200
     world.clock.advance(1)

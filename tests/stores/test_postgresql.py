@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import asyncpg
 import pytest
+from tests.waiting import PATIENCE, SOON, until
 
 from authx.exceptions import BadConfigurationError, StoreUnavailableError
 from authx.stores import InvalidRowError, open_store, postgresql_lanes
@@ -107,6 +108,11 @@ async def sessions_named(raw: asyncpg.Connection, name: str) -> int:
     return await raw.fetchval("SELECT count(*) FROM pg_stat_activity WHERE application_name = $1", name)
 
 
+async def until_locked_out(raw: asyncpg.Connection) -> None:
+    """Wait until somebody waits for a lock."""
+    await until(lambda: raw.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"), "the wait for a lock")
+
+
 # Where it is
 
 
@@ -153,12 +159,11 @@ async def test_nothing_is_connected_at_construction(raw, postgres_url):
 
 
 async def test_a_server_that_is_not_there_does_not_answer():
-    began = time.monotonic()
     with pytest.raises(StoreUnavailableError, match="cannot be reached") as raised:
-        await open_store("postgresql://user:hunter2@127.0.0.1:1/app").open()
+        async with asyncio.timeout(SOON):
+            await open_store("postgresql://user:hunter2@127.0.0.1:1/app").open()
     assert "hunter2" not in str(raised.value)
     assert raised.value.__cause__ is None
-    assert time.monotonic() - began < 5
 
 
 @pytest.fixture
@@ -431,7 +436,7 @@ async def test_a_slow_writer_is_never_overtaken(store, raw):
     await transaction.start()
     await raw.fetch(store._sql.revoke_token, "slow", None, NOW, NOW + DAY, "revoked")
     fast = asyncio.create_task(store.revoke(end_token("fast")))
-    await asyncio.sleep(0.1)
+    await until_locked_out(raw)
     assert not fast.done()
     cursor = await read_all(store, cursor, seen)
     assert seen == []
@@ -448,7 +453,7 @@ async def test_a_writer_that_rolls_back_leaves_nothing_and_holds_up_nobody(store
     await transaction.start()
     await raw.fetch(store._sql.revoke_token, "undone", None, NOW, NOW + DAY, "revoked")
     waiting = asyncio.create_task(store.revoke(end_token("done")))
-    await asyncio.sleep(0.05)
+    await until_locked_out(raw)
     await transaction.rollback()
     await waiting
     cursor = await read_all(store, cursor, seen)
@@ -488,12 +493,11 @@ async def test_a_reader_misses_nothing_of_slow_and_failing_writers(store, postgr
 
 async def test_news_of_another_connection_comes_at_once(store, raw):
     _, cursor = await store.revocations("")
-    began = time.monotonic()
-    waiting = asyncio.create_task(store.wait(cursor, 30))
-    await asyncio.sleep(0.02)
+    waiting = asyncio.create_task(store.wait(cursor, 3600))
+    await asyncio.sleep(0)
     await raw.fetch(store._sql.revoke_token, "news", None, NOW, NOW + DAY, "revoked")
-    await waiting
-    assert time.monotonic() - began < 5
+    async with asyncio.timeout(PATIENCE):
+        await waiting
 
 
 # Lanes
@@ -509,17 +513,16 @@ async def test_no_more_connections_are_opened_than_are_needed_at_once(raw, postg
         assert await sessions_named(raw, "lanes-needed") == 1
         await at_once(100, lambda n: store.get(row.sid))
         assert await sessions_named(raw, "lanes-needed") == 8
-    assert await gone(raw, "lanes-needed")
+    await until_gone(raw, "lanes-needed")
 
 
-async def gone(raw: asyncpg.Connection, name: str) -> bool:
-    """Tell whether all connections of that name end, which the server notices a moment later."""
-    deadline = time.monotonic() + 5
-    while await sessions_named(raw, name):
-        if time.monotonic() > deadline:
-            return False
-        await asyncio.sleep(0.01)
-    return True
+async def until_gone(raw: asyncpg.Connection, name: str) -> None:
+    """Wait until all connections of that name have ended, which the server notices a moment later."""
+
+    async def are_gone() -> bool:
+        return await sessions_named(raw, name) == 0
+
+    await until(are_gone, "the end of the connections")
 
 
 @pytest.mark.parametrize(("query", "lanes", "expected"), [("lanes=2", None, 2), ("lanes=2", 3, 3), ("", 1, 1)])
@@ -538,8 +541,8 @@ async def test_a_lane_that_the_server_closed_is_opened_again(store, raw, postgre
         await store.create(row)
         await store.revoke(end_token())
         await raw.fetch("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'thrown-out'")
-        assert await gone(raw, "thrown-out")
-        await asyncio.sleep(0.01)
+        await until_gone(raw, "thrown-out")
+        await until_it_answers(store)
         assert await advance(store, row) is not None
         await store.revoke(end_session(row))
 
@@ -552,7 +555,7 @@ async def test_a_caller_who_gives_up_takes_no_lane_with_him(raw, postgres_url, p
         await transaction.start()
         await raw.execute(f"SELECT FROM {postgres_prefix}sessions FOR UPDATE")
         held, waits = (asyncio.create_task(advance(store, row)) for _ in range(2))
-        await asyncio.sleep(0.05)
+        await until_locked_out(raw)
         for task in (waits, held):
             task.cancel()
         await asyncio.gather(held, waits, return_exceptions=True)
@@ -584,22 +587,22 @@ async def test_a_statement_that_waits_too_long_for_a_lock_fails_and_the_lane_goe
         began = time.monotonic()
         with pytest.raises(StoreUnavailableError, match="QueryCanceledError"):
             await advance(store, row)
-        assert 1 < time.monotonic() - began < 5
+        assert time.monotonic() - began > 1
     assert await advance(store, row) is not None
     assert not caplog.records
 
 
 async def test_a_connection_that_is_silent_for_too_long_is_dropped(raw, pool, postgres_prefix, monkeypatch, caplog):
-    monkeypatch.setattr(postgresql_lanes, "STATEMENT_SECONDS", 0.2)
-    monkeypatch.setattr(postgresql_lanes, "_TICK", 0.05)
     # A pool's connections have no time limit of ours at the server.
     async with opened(PostgreSQLStore(pool=pool, prefix=postgres_prefix)) as store:
         row = session_of()
         await store.create(row)
         async with raw.transaction():
             await raw.execute(f"SELECT FROM {postgres_prefix}sessions FOR UPDATE")
-            with pytest.raises(StoreUnavailableError):
-                await advance(store, row)
+            with monkeypatch.context() as limits:
+                limits.setattr(postgresql_lanes, "STATEMENT_SECONDS", 0.2)
+                with pytest.raises(StoreUnavailableError):
+                    await advance(store, row)
         assert (await store.get(row.sid))[0] is not None
     assert not caplog.records
 
@@ -613,7 +616,7 @@ async def test_a_caller_waits_for_a_lane_no_longer_than_it_may(raw, postgres_url
         async with raw.transaction():
             await raw.execute(f"SELECT FROM {postgres_prefix}sessions FOR UPDATE")
             holds = asyncio.create_task(advance(store, row))
-            await asyncio.sleep(0.01)
+            await until_locked_out(raw)
             with pytest.raises(StoreUnavailableError, match="are busy"):
                 await store.get("")
         assert await holds is not None
@@ -626,7 +629,7 @@ async def test_a_flood_of_revocations_keeps_no_lane_from_rotations(store, raw):
     await transaction.start()
     await raw.execute(store._sql.lock)
     waiting = [asyncio.create_task(store.revoke(end_token(f"{n}"))) for n in range(30)]
-    await asyncio.sleep(0.05)
+    await until_locked_out(raw)
     assert await advance(store, row) is not None
     await transaction.rollback()
     await asyncio.gather(*waiting)
@@ -655,10 +658,8 @@ async def test_a_pool_can_be_closed_before_the_store(postgres_url, postgres_pref
     await store.create_schema()
     await store.revocations("")
     await store.revoke(end_token())
-    began = time.monotonic()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(SOON):
         await pool.close()
-    assert time.monotonic() - began < 5
     with pytest.raises(StoreUnavailableError):
         await store.get("")
     await store.close()
@@ -722,15 +723,14 @@ async def on_own_server(server: PostgreSQL) -> AsyncIterator[PostgreSQLStore]:
 
 
 async def until_it_answers(store: PostgreSQLStore) -> None:
-    deadline = time.monotonic() + 10
-    while True:
+    async def answers() -> bool:
         try:
             await store.get("")
         except StoreUnavailableError:
-            assert time.monotonic() < deadline
-            await asyncio.sleep(0.02)
-        else:
-            return
+            return False
+        return True
+
+    await until(answers, "an answer of the store")
 
 
 @pytest.fixture(params=["own", "borrowed"])
@@ -771,13 +771,13 @@ async def test_a_restart_under_load_is_an_outage_and_nothing_else(under_load, se
 
     with caplog.at_level(logging.DEBUG, logger="asyncpg"):
         running = [asyncio.create_task(load(number)) for number in range(4)]
-        await asyncio.sleep(0.1)
+        await until(lambda: "answered" in outcomes, "an answer")
         await asyncio.to_thread(getattr(server, how))
-        await asyncio.sleep(0.1)
+        await until(lambda: "unavailable" in outcomes, "the outage")
         await asyncio.to_thread(server.start)
         await until_it_answers(store)
         outcomes.discard("answered")
-        await asyncio.sleep(0.2)
+        await until(lambda: "answered" in outcomes, "an answer after the outage")
         stops.set()
         await asyncio.gather(*running)
     assert outcomes == {"unavailable", "answered"}
@@ -791,7 +791,6 @@ async def test_a_server_that_is_down_is_told_at_once_and_at_every_call(on_own_se
     await store.revocations("")
     await asyncio.to_thread(server.stop)
     try:
-        began = time.monotonic()
         for call in (
             store.get(""),
             store.create(session_of()),
@@ -803,8 +802,8 @@ async def test_a_server_that_is_down_is_told_at_once_and_at_every_call(on_own_se
             store.prune(NOW, 10),
         ):
             with pytest.raises(StoreUnavailableError):
-                await call
-        assert time.monotonic() - began < 5
+                async with asyncio.timeout(SOON):
+                    await call
         await store.wait("", 0.01)
         with pytest.raises(StoreUnavailableError):
             await PostgreSQLStore(server.url).open()
@@ -817,11 +816,11 @@ async def test_after_a_reconnection_a_reader_loads_everything(on_own_server, ser
     store = on_own_server
     await store.revoke(end_token("before"))
     _, cursor = await store.revocations("")
-    waiting = asyncio.create_task(store.wait(cursor, 30))
-    await asyncio.sleep(0.02)
+    waiting = asyncio.create_task(store.wait(cursor, 3600))
+    await asyncio.sleep(0)
     await asyncio.to_thread(server.crash)
     # Who waits is told of the end of the connection, and need not wait for nothing.
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await waiting
     await asyncio.to_thread(server.start)
     await until_it_answers(store)
@@ -829,10 +828,10 @@ async def test_after_a_reconnection_a_reader_loads_everything(on_own_server, ser
     assert "before" in {one.key for one in listed}
     assert await store.revocations(again) == ([], again)
     # It listens again, too.
-    waiting = asyncio.create_task(store.wait(again, 30))
-    await asyncio.sleep(0.02)
+    waiting = asyncio.create_task(store.wait(again, 3600))
+    await asyncio.sleep(0)
     await store.revoke(end_token("after"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await waiting
 
 
@@ -920,7 +919,7 @@ loop.run_until_complete(store.close())
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_forked_process_connects_again_and_leaves_the_parents_connections_alone(postgres_url, postgres_prefix):
-    subprocess.run([sys.executable, "-c", FORKING, postgres_url, postgres_prefix], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", FORKING, postgres_url, postgres_prefix], check=True, timeout=PATIENCE)
 
 
 def test_what_an_event_loop_left_open_is_closed_with_it(postgres_url, postgres_prefix):
@@ -931,13 +930,13 @@ def test_what_an_event_loop_left_open_is_closed_with_it(postgres_url, postgres_p
         await store.revoke(end_token())
         await store.revocations("")
 
-    async def look() -> bool:
+    async def look() -> None:
         connection = await asyncpg.connect(postgres_url)
         try:
-            return await gone(connection, "left open")
+            await until_gone(connection, "left open")
         finally:
             await connection.close()
 
     for _ in range(2):
         asyncio.run(use())
-    assert asyncio.run(look())
+    asyncio.run(look())

@@ -29,7 +29,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from redis.asyncio.connection import Connection
 from redis.crc import key_slot
-from tests.stores.servers import Node, a_node, free_ports
+from tests.processes import Port
+from tests.stores.servers import Node, a_node
+from tests.waiting import PATIENCE, SOON, until
 
 from authx.core.ids import session_id
 from authx.core.session import Cutoff, Revocation, Session
@@ -469,54 +471,57 @@ async def test_a_cutoff_empties_the_index_but_for_the_spared_session(
 # The feed
 
 
-async def test_a_revocation_wakes_a_waiting_reader_within_milliseconds(
-    url: str, prefix: str, store: RedisStore
+async def test_a_revocation_wakes_a_waiting_reader(
+    url: str, prefix: str, store: RedisStore, admin: redis.Redis
 ) -> None:
     async with opened(url, prefix) as reader:
-        delays = []
         _, cursor = await reader.revocations("")
         for number in range(20):
-            waiting = asyncio.create_task(reader.wait(cursor, 10))
-            await asyncio.sleep(0.02)
+            waiting = asyncio.create_task(reader.wait(cursor, 3600))
+            await until_blocked(admin)
             assert not waiting.done()
-            begun = time.monotonic()
             await store.revoke(token(number))
-            await waiting
-            delays.append(time.monotonic() - begun)
+            async with asyncio.timeout(PATIENCE):
+                await waiting
             listed, cursor = await reader.revocations(cursor)
             assert listed == [token(number)]
-        assert sorted(delays)[10] < 0.1
+
+
+async def until_blocked(admin: redis.Redis) -> None:
+    """Wait until a reader waits at the server."""
+    await until(lambda: admin.info("clients")["blocked_clients"], "the reader's wait")
 
 
 async def test_a_reader_returns_after_its_timeout_though_nothing_happened(store: RedisStore) -> None:
     _, cursor = await store.revocations("")
     begun = time.monotonic()
-    await store.wait(cursor, 1.3)
-    assert 1.2 < time.monotonic() - begun < 3
+    async with asyncio.timeout(PATIENCE):
+        await store.wait(cursor, 1.3)
+    assert time.monotonic() - begun > 1.2
 
 
 async def test_a_reader_that_is_behind_does_not_wait(store: RedisStore) -> None:
     await store.revoke(token())
-    begun = time.monotonic()
-    await store.wait("", 10)
-    assert time.monotonic() - begun < 2
+    async with asyncio.timeout(PATIENCE):
+        await store.wait("", 3600)
 
 
 async def test_a_cancelled_wait_leaves_nothing_behind(store: RedisStore, admin: redis.Redis) -> None:
     _, cursor = await store.revocations("")
     before = len(admin.client_list())
     for _ in range(20):
-        waiting = asyncio.create_task(store.wait(cursor, 10))
-        await asyncio.sleep(0.005)
+        waiting = asyncio.create_task(store.wait(cursor, 3600))
+        await until_blocked(admin)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
         assert (await store.revocations(cursor))[0] == []
-    waiting = asyncio.create_task(store.wait(cursor, 10))
-    await asyncio.sleep(0.02)
+    waiting = asyncio.create_task(store.wait(cursor, 3600))
+    await until_blocked(admin)
     await store.revoke(token())
-    await waiting
-    assert len(admin.client_list()) <= before + 3
+    async with asyncio.timeout(PATIENCE):
+        await waiting
+    await until(lambda: len(admin.client_list()) <= before + 3, "the end of the connections")
 
 
 async def test_a_cancelled_rotation_does_not_give_its_answer_to_another(store: RedisStore) -> None:
@@ -657,6 +662,10 @@ class Halting(RedisStore):
         return await super()._announce(*args)
 
 
+async def is_cut_off(store: RedisStore, sid: str) -> bool:
+    return (await store.get(sid))[1] is not None
+
+
 async def test_cutoffs_announced_in_another_order_than_they_were_stored_end_as_stored(
     url: str, prefix: str, store: RedisStore
 ) -> None:
@@ -668,8 +677,7 @@ async def test_cutoffs_announced_in_another_order_than_they_were_stored_end_as_s
     try:
         # Stored first, with a spared session; announced second.
         early = asyncio.create_task(late.revoke(cut_of(at=NOW + 100, spared=kept.sid)))
-        while (await store.get(kept.sid))[1] is None:  # noqa: ASYNC110 - only the server knows
-            await asyncio.sleep(0.005)
+        await until(lambda: is_cut_off(store, kept.sid), "the cutoff")
         final = await store.revoke(cut_of(at=NOW + 100))
         late.gate.set()
         assert (await early).spared == kept.sid
@@ -865,7 +873,17 @@ async def test_a_server_that_was_away_is_used_again_without_anything_being_done(
             results = await asyncio.gather(*(advanced(store, row) for row in rows), return_exceptions=True)
             assert all(isinstance(result, StoreUnavailableError) for result in results)
             node.start()
+            await until(lambda: answers(store), "the return of the server")
             assert all(await asyncio.gather(*(advanced(store, row) for row in rows)))
+
+
+async def answers(store: RedisStore) -> bool:
+    """Tell whether the store answers, which it may not yet where a machine has much to do."""
+    try:
+        await store.get("")
+    except StoreUnavailableError:
+        return False
+    return True
 
 
 async def test_connections_that_the_server_closed_are_replaced_without_an_error(
@@ -893,10 +911,11 @@ async def test_a_waiting_reader_notices_that_the_server_went_away() -> None:
     with a_node() as node:
         async with opened(node.url) as store:
             _, cursor = await store.revocations("")
-            waiting = asyncio.create_task(store.wait(cursor, 30))
-            await asyncio.sleep(0.05)
+            waiting = asyncio.create_task(store.wait(cursor, 3600))
+            with node.client() as admin:
+                await until_blocked(admin)
             node.kill()
-            async with asyncio.timeout(3):
+            async with asyncio.timeout(PATIENCE):
                 await waiting
                 with pytest.raises(StoreUnavailableError):
                     await store.revocations(cursor)
@@ -905,27 +924,26 @@ async def test_a_waiting_reader_notices_that_the_server_went_away() -> None:
 # Servers that are not there, or refuse
 
 
-async def test_a_server_that_is_not_there_is_reported_at_once() -> None:
-    store = RedisStore(f"redis://:hunter2@127.0.0.1:{free_ports(1)[0]}")
-    begun = time.monotonic()
-    for call in (store.open(), store.get(a_session().sid), store.create(a_session()), store.revoke(token())):
-        with pytest.raises(StoreUnavailableError) as caught:
-            await call
-        assert "hunter2" not in str(caught.value)
-        assert caught.value.__cause__ is caught.value.__context__ is None
-    assert time.monotonic() - begun < 1
-    await store.close()
+async def test_a_server_that_is_not_there_is_reported() -> None:
+    with contextlib.closing(Port()) as nobody:
+        store = RedisStore(f"redis://:hunter2@127.0.0.1:{nobody.number}")
+        for call in (store.open(), store.get(a_session().sid), store.create(a_session()), store.revoke(token())):
+            with pytest.raises(StoreUnavailableError) as caught:
+                async with asyncio.timeout(SOON):
+                    await call
+            assert "hunter2" not in str(caught.value)
+            assert caught.value.__cause__ is caught.value.__context__ is None
+        await store.close()
 
 
-async def test_a_server_that_accepts_and_never_answers_is_given_up_within_seconds() -> None:
+async def test_a_server_that_accepts_and_never_answers_is_given_up() -> None:
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
         deaf.listen()
         store = RedisStore(f"redis://127.0.0.1:{deaf.getsockname()[1]}")
-        begun = time.monotonic()
-        with pytest.raises(StoreUnavailableError):
-            await store.get(a_session().sid)
-        assert time.monotonic() - begun < 3
+        async with asyncio.timeout(SOON):
+            with pytest.raises(StoreUnavailableError):
+                await store.get(a_session().sid)
         await store.close()
 
 
@@ -1032,8 +1050,8 @@ async def test_a_replica_is_unavailable_and_left_for_the_primary_once_there_is_o
         async with opened(node.url) as store:
             row = a_session()
             await store.create(row)
-            with node.client() as admin:
-                admin.replicaof("127.0.0.1", free_ports(1)[0])
+            with node.client() as admin, contextlib.closing(Port()) as nobody:
+                admin.replicaof("127.0.0.1", nobody.number)
                 with pytest.raises(StoreUnavailableError, match="ReadOnly"):
                     await advanced(store, row)
                 admin.replicaof("NO", "ONE")

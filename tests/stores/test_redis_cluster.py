@@ -10,11 +10,13 @@ import pytest
 import redis
 import redis.asyncio
 from redis.crc import key_slot
-from tests.stores.servers import Node, a_cluster, a_node, a_replica, until, until_whole
+from tests.stores.servers import Node, a_cluster, a_node, a_replica, until_whole
+from tests.waiting import PATIENCE, SOON, until, wait_until
 
 from authx.core.ids import session_id
 from authx.core.session import Cutoff, Revocation, Session
 from authx.exceptions import BadConfigurationError, StoreUnavailableError
+from authx.stores import redis as redis_store
 from authx.stores.redis import RedisStore
 from authx.testing.contract import MakeStore, StoreContract
 
@@ -140,6 +142,15 @@ def calls(nodes: list[Node]) -> dict[str, int]:
     return found
 
 
+def blocked_clients(nodes: list[Node]) -> int:
+    """Count who waits for an entry of a feed."""
+    count = 0
+    for node in nodes:
+        with node.client() as admin:
+            count += admin.info("clients")["blocked_clients"]
+    return count
+
+
 async def test_subjects_all_over_the_cluster_are_served(store: RedisStore, nodes: list[Node]) -> None:
     rows = [a_session(sub) for sub in SUBJECTS]
     assert all(await asyncio.gather(*(store.create(row) for row in rows)))
@@ -180,23 +191,26 @@ async def test_the_keys_of_each_subject_are_in_one_slot(store: RedisStore, nodes
     assert all(len(found) == 1 for found in slots.values())
 
 
-async def test_a_rotation_is_one_script(store: RedisStore, nodes: list[Node]) -> None:
+async def test_a_rotation_is_one_script(store: RedisStore, nodes: list[Node], monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [a_session(sub) for sub in SUBJECTS]
     for row in rows:
         await store.create(row)
+    # Each quarter of a second somebody looks for the cutoff of everyone; that quarter never ends here.
+    stopped = time.monotonic()
+    monkeypatch.setattr(redis_store, "monotonic", lambda: stopped)
     assert await advanced(store, rows[0])
-    await asyncio.sleep(0.3)
     before = calls(nodes)
     for row in rows[1:]:
         assert await advanced(store, row)
     after = calls(nodes)
     scripts = sum(after.get(f"cmdstat_{name}", 0) - before.get(f"cmdstat_{name}", 0) for name in ("evalsha", "eval"))
-    # One each; at most one more each quarter of a second, for the cutoff of everyone; and twice where a server of
-    # the three meets the script for the first time.
-    assert 29 <= scripts <= 29 + 2 * 2 + 4
+    # One each; and twice where a server of the three meets the script for the first time.
+    assert 29 <= scripts <= 29 + 2
 
 
-async def test_the_cutoff_of_everyone_counts_on_all_servers(store: RedisStore, nodes: list[Node]) -> None:
+async def test_the_cutoff_of_everyone_counts_on_all_servers(
+    store: RedisStore, nodes: list[Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
     rows = [a_session(sub) for sub in SUBJECTS]
     for row in rows:
         await store.create(row)
@@ -207,7 +221,7 @@ async def test_the_cutoff_of_everyone_counts_on_all_servers(store: RedisStore, n
         # The other process knows of it when it looks, and otherwise within a moment.
         assert await other.get(rows[1].sid) == (rows[1], Cutoff(at=NOW + 1))
         assert await other.get(rows[1].sid, SUBJECTS[2]) == (rows[1], Cutoff(at=NOW + 1))
-        await asyncio.sleep(0.3)
+        monkeypatch.setattr(redis_store, "monotonic", lambda: time.monotonic() + 0.3)
         assert all(await asyncio.gather(*(_is_over(other, row) for row in rows[1:])))
         assert await other.list(rows[1].sub, NOW) == []
         assert (await other.revoke(cut_of(rows[1].sub, spared=rows[1].sid))).spared is None
@@ -217,27 +231,24 @@ async def _is_over(store: RedisStore, row: Session) -> bool:
     return await advanced(store, row) is None
 
 
-async def test_a_revocation_wakes_a_waiting_reader_within_milliseconds(store: RedisStore, nodes: list[Node]) -> None:
+async def test_a_revocation_wakes_a_waiting_reader(store: RedisStore, nodes: list[Node]) -> None:
     async with opened(nodes) as reader:
         _, cursor = await reader.revocations("")
-        delays = []
         for number in range(10):
-            waiting = asyncio.create_task(reader.wait(cursor, 10))
-            await asyncio.sleep(0.02)
+            waiting = asyncio.create_task(reader.wait(cursor, 3600))
+            await until(lambda: blocked_clients(nodes) == 1, "the reader's wait")
             assert not waiting.done()
-            begun = time.monotonic()
             await store.revoke(Revocation(kind="token", key=str(number), at=NOW, until=None))
-            await waiting
-            delays.append(time.monotonic() - begun)
+            async with asyncio.timeout(PATIENCE):
+                await waiting
             _, cursor = await reader.revocations(cursor)
-        assert sorted(delays)[5] < 0.1
 
 
-async def test_a_cancelled_wait_leaves_the_store_as_it_was(store: RedisStore) -> None:
+async def test_a_cancelled_wait_leaves_the_store_as_it_was(store: RedisStore, nodes: list[Node]) -> None:
     _, cursor = await store.revocations("")
     for _ in range(5):
-        waiting = asyncio.create_task(store.wait(cursor, 10))
-        await asyncio.sleep(0.01)
+        waiting = asyncio.create_task(store.wait(cursor, 3600))
+        await until(lambda: blocked_clients(nodes) == 1, "the reader's wait")
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
@@ -289,10 +300,10 @@ async def test_a_feed_that_moves_to_another_server_is_read_from_the_beginning(
         listed, cursor = await store.revocations(cursor)
         assert listed == made
         await waiting
-        waiting = asyncio.create_task(store.wait(cursor, 10))
-        await asyncio.sleep(0.05)
+        waiting = asyncio.create_task(store.wait(cursor, 3600))
+        await until(lambda: blocked_clients(nodes) == 1, "the reader's wait")
         last = await store.revoke(everyone(NOW))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await waiting
         assert (await store.revocations(cursor))[0] == [last]
 
@@ -311,7 +322,6 @@ async def test_a_server_that_is_gone_makes_its_share_unavailable_until_it_is_bac
             with gone.client() as admin:
                 admin.save()
             gone.kill()
-            begun = time.monotonic()
             # Sessions on the other servers go on.
             for row in rows:
                 if row.sid in lost:
@@ -321,16 +331,15 @@ async def test_a_server_that_is_gone_makes_its_share_unavailable_until_it_is_bac
                     assert (await store.get(row.sid))[0] == row
             with pytest.raises(StoreUnavailableError):
                 await store.revoke(everyone(NOW))
-            assert time.monotonic() - begun < 20
             gone.start()
-            deadline = time.monotonic() + 10
-            while True:
+
+            async def all_are_back() -> bool:
                 try:
-                    assert [await store.get(row.sid) for row in rows] == [(row, None) for row in rows]
-                    break
+                    return [await store.get(row.sid) for row in rows] == [(row, None) for row in rows]
                 except StoreUnavailableError:
-                    assert time.monotonic() < deadline
-                    await asyncio.sleep(0.1)
+                    return False
+
+            await until(all_are_back, "the return of the sessions")
             assert all(await asyncio.gather(*(advanced(store, row) for row in rows)))
 
 
@@ -346,21 +355,24 @@ async def test_a_replica_that_takes_over_goes_on_where_it_was() -> None:
                 _, cursor = await store.revocations("")
                 with replica.client() as admin, gone.client() as primary:
                     written = primary.info("replication")["master_repl_offset"]
-                    until(lambda: admin.info("replication")["slave_repl_offset"] >= written)
+                    wait_until(lambda: admin.info("replication")["slave_repl_offset"] >= written, "the replication")
                     gone.kill()
-                    waiting = asyncio.create_task(store.wait(cursor, 30))
+                    waiting = asyncio.create_task(store.wait(cursor, 3600))
                     admin.execute_command("CLUSTER", "FAILOVER", "TAKEOVER")
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(PATIENCE):
                     await waiting
-                    while True:
-                        try:
-                            assert all(await asyncio.gather(*(_is_whole(store, row) for row in rows)))
-                            assert (await store.revocations(cursor))[0] == made
-                            last = await store.revoke(everyone(NOW - DAY))
-                            assert (await store.revocations(""))[0] == [*made, last]
-                            break
-                        except StoreUnavailableError:
-                            await asyncio.sleep(0.1)
+
+                async def goes_on() -> bool:
+                    try:
+                        assert all(await asyncio.gather(*(_is_whole(store, row) for row in rows)))
+                        assert (await store.revocations(cursor))[0] == made
+                        last = await store.revoke(everyone(NOW - DAY))
+                        assert (await store.revocations(""))[0] == [*made, last]
+                    except StoreUnavailableError:
+                        return False
+                    return True
+
+                await until(goes_on, "the takeover")
 
 
 async def _is_whole(store: RedisStore, row: Session) -> bool:
@@ -377,10 +389,9 @@ async def test_a_server_that_froze_holds_up_its_share_only(nodes: list[Node], st
     free = [row for row in rows if row not in held]
     frozen.freeze()
     try:
-        begun = time.monotonic()
-        with pytest.raises(StoreUnavailableError):
-            await advanced(store, held[0])
-        assert time.monotonic() - begun < 4
+        async with asyncio.timeout(SOON):
+            with pytest.raises(StoreUnavailableError):
+                await advanced(store, held[0])
         assert all(await asyncio.gather(*(advanced(store, row) for row in free[:3])))
     finally:
         frozen.thaw()
@@ -426,13 +437,12 @@ async def test_a_cluster_that_is_not_there_is_reported_within_seconds() -> None:
     with a_node() as node:
         url = cluster_url(node).replace("//", "//:hunter2@")
     store = RedisStore(url)
-    begun = time.monotonic()
     for call in (store.open(), store.get(a_session("x").sid), store.create(a_session("x"))):
         with pytest.raises(StoreUnavailableError) as caught:
-            await call
+            async with asyncio.timeout(SOON):
+                await call
         assert "hunter2" not in str(caught.value)
         assert caught.value.__cause__ is caught.value.__context__ is None
-    assert time.monotonic() - begun < 2
     await store.close()
 
 
@@ -461,10 +471,11 @@ async def test_the_applications_own_client_is_used_and_never_closed(
             assert await store.get(row.sid) == (moved, None)
             assert await store.list(row.sub, NOW) == [moved]
         _, cursor = await store.revocations("")
-        waiting = asyncio.create_task(store.wait(cursor, 10))
-        await asyncio.sleep(0.02)
+        waiting = asyncio.create_task(store.wait(cursor, 3600))
+        await until(lambda: blocked_clients(nodes) == 1, "the reader's wait")
         await store.revoke(end_of(rows[0]))
-        await waiting
+        async with asyncio.timeout(PATIENCE):
+            await waiting
         assert (await store.revocations(cursor))[0] == [end_of(rows[0])]
         await store.close()
         assert await client.ping()

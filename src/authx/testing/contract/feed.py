@@ -2,7 +2,7 @@
 """The list of revocations: its order, its cursors, its count, and waiting for news."""
 
 import asyncio
-import time
+from typing import Final
 
 from authx.stores import Store
 from authx.testing.contract.harness import (
@@ -19,6 +19,9 @@ from authx.testing.contract.harness import (
 )
 
 __all__ = ["FeedContract"]
+
+# Seconds that news may take on a slow machine.
+_SECONDS: Final = 60
 
 
 class FeedContract:
@@ -146,26 +149,23 @@ class FeedContract:
     async def test_waits_in_vain_for_no_longer_than_it_is_told(self, store: Store) -> None:
         await store.revoke(end_token())
         _, cursor = await store.revocations("")
-        began = time.monotonic()
-        await store.wait(cursor, 0.05)
-        assert time.monotonic() - began < 5
+        async with asyncio.timeout(_SECONDS):
+            await store.wait(cursor, 0.05)
 
     @on_a_loop
     async def test_is_woken_by_a_revocation_of_its_own_and_of_another(self, store: Store, other: Store) -> None:
         for mine in (store, other):
             _, cursor = await store.revocations("")
-            began = time.monotonic()
-            waiting = asyncio.create_task(store.wait(cursor, 30))
+            waiting = asyncio.create_task(store.wait(cursor, 3600))
             await asyncio.sleep(0.05)
             await mine.revoke(end_token())
-            await waiting
-            assert time.monotonic() - began < 5
+            async with asyncio.timeout(_SECONDS):
+                await waiting
 
     @on_a_loop
     async def test_does_not_wait_where_there_is_news_already(self, store: Store, other: Store) -> None:
         for mine in (store, other):
             _, cursor = await store.revocations("")
             await mine.revoke(end_token())
-            began = time.monotonic()
-            await store.wait(cursor, 30)
-            assert time.monotonic() - began < 5
+            async with asyncio.timeout(_SECONDS):
+                await store.wait(cursor, 3600)

@@ -36,7 +36,7 @@ MINUTE: Final = 60_000
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 # Longer than any test of a working store takes, so that one that hangs fails.
-_PATIENCE: Final = 60.0
+_PATIENCE: Final = 300.0
 
 
 def on_a_loop(test: "Callable[..., Coroutine[Any, Any, None]]") -> Callable[..., None]:
