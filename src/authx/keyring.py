@@ -34,7 +34,10 @@ def build_ring(config: AuthXConfig) -> KeyRing:
     elif config.JWT_PRIVATE_KEY is not None:
         signer = _pem(config.JWT_PRIVATE_KEY, "JWT_PRIVATE_KEY", algorithm)
         if not signer.can_sign:
-            raise BadConfigurationError("JWT_PRIVATE_KEY is a public key: it cannot sign")
+            raise BadConfigurationError(
+                "JWT_PRIVATE_KEY is a public key or a certificate: it cannot sign. "
+                "Put it into JWT_PUBLIC_KEY, or pass the private key"
+            )
     verifiers = list(_verifiers(config, signer))
     _refuse_idle_previous_keys(config)
     _refuse_halves_of_two_pairs(config, signer, verifiers)
@@ -101,10 +104,14 @@ def _previous(config: AuthXConfig, algorithm: str) -> Iterator[Key]:
 def _pem_if_fitting(pem: str, field: str, algorithm: str, *, required: bool) -> Iterator[Key]:
     """Read a key for an algorithm that may not be its own: an RSA key is none for ES256."""
     try:
-        yield _pem(pem, field, algorithm)
+        key = _pem(pem, field, algorithm)
     except UnfittingKeyError:
         if required:
             raise
+        return
+    if key.can_sign and field != "JWT_PRIVATE_KEY":
+        raise BadConfigurationError(f"{field} holds a private key; put that into JWT_PRIVATE_KEY and nowhere else")
+    yield key
 
 
 def _secret(secret: str, field: str, algorithm: str) -> Key:

@@ -318,8 +318,7 @@ def test_a_broken_pem_key_is_refused_without_quoting_it(pem):
     with pytest.raises(BadConfigurationError) as refusal:
         key_from_pem(pem, "RS256")
     assert "secret-material" not in str(refusal.value)
-    assert refusal.value.__cause__ is None
-    assert refusal.value.__suppress_context__
+    assert refusal.value.__context__ is None
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
-from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 from authx.core import base64url
 from authx.core.jwk import public_jwk, thumbprint
 from authx.core.keys import UnfittingKeyError, header_segment
+from authx.core.pem import read_key
 from authx.exceptions import BadConfigurationError
 
 __all__ = ["AsymmetricKey", "PrivateKey", "PublicKey", "load_pem"]
@@ -202,21 +202,7 @@ def _signing_scheme(private: ec.EllipticCurvePrivateKey, digest: hashes.HashAlgo
 
 def load_pem(pem: str | bytes, algorithm: str, kid: str | None = None) -> AsymmetricKey:
     """Read a PEM key; see `authx.core.keys.key_from_pem`."""
-    raw = pem.encode("utf-8", "surrogatepass") if isinstance(pem, str) else pem
-    if b"-----BEGIN " not in raw:
-        raise BadConfigurationError(
-            f"the key for {algorithm} is not in PEM form; it should begin with -----BEGIN "
-            "(a file's path is not read: pass the file's content)"
-        )
-    try:
-        key = load_pem_private_key(raw, password=None) if b"PRIVATE KEY-----" in raw else load_pem_public_key(raw)
-    except TypeError:
-        raise BadConfigurationError(
-            f"the private key for {algorithm} is encrypted; pass it decrypted, from a secret store"
-        ) from None
-    except (ValueError, UnsupportedAlgorithm):
-        # The parser's own text may quote the key.
-        raise BadConfigurationError(f"the PEM key for {algorithm} cannot be read") from None
+    key = read_key(pem)
     if not isinstance(key, PrivateKey | PublicKey):
         raise BadConfigurationError(f"{algorithm} cannot use a key of type {type(key).__name__}")
     return AsymmetricKey(key, algorithm, kid)
