@@ -138,13 +138,13 @@ class AuthXConfig(BaseSettings):
         default=None, description="PEM private key that signs with an asymmetric algorithm."
     )
     JWT_PUBLIC_KEY: str | None = Field(
-        default=None, description="PEM public key that verifies; derived from the private key if absent."
+        default=None, description="PEM public key or certificate that verifies; derived from the private key if absent."
     )
     JWT_PREVIOUS_SECRET_KEY: str | None = Field(
         default=None, description="Former secret: its tokens are still accepted."
     )
     JWT_PREVIOUS_PUBLIC_KEY: str | None = Field(
-        default=None, description="Former public key: its tokens are still accepted."
+        default=None, description="Former public key or certificate: its tokens are still accepted."
     )
     JWT_ACCESS_TOKEN_EXPIRES: OptionalDuration = Field(
         default=timedelta(minutes=15), description="Lifetime of access tokens; None: no exp."
