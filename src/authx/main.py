@@ -4,9 +4,9 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, TypeVar, overload
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
@@ -15,6 +15,7 @@ from starlette.websockets import WebSocket
 from authx.clock import timestamp
 from authx.config import AuthXConfig
 from authx.core import checks
+from authx.core.scopes import require_scope_names
 from authx.dependencies import AuthXDependency
 from authx.exceptions import AuthXException, InvalidRequestError, MissingTokenError
 from authx.http.callbacks import Callback
@@ -22,7 +23,7 @@ from authx.http.cookie_writer import CookieWriter
 from authx.http.credentials import mark_issued
 from authx.http.errors import ErrorAnswers, respond
 from authx.http.gate import Gate
-from authx.http.injections import SubjectGuard, TokenFinder, make_subject_guard
+from authx.http.injections import Injection, NotADependency, SubjectGuard, TokenFinder, make_subject_guard
 from authx.http.lifespan import follow_lifespan
 from authx.http.requirement import Requirement
 from authx.http.security import Guard, make_guard
@@ -31,7 +32,7 @@ from authx.issuer import TokenRequest
 from authx.ratelimit import LimitedGuard, RateLimiter
 from authx.schema import RequestToken, TokenPayload, TokenResponse
 from authx.token import to_bytes
-from authx.types import UID, NotInjectable, RateLimitKeyFunc, StringOrSequence, T, TokenLocation, TokenType
+from authx.types import UID, RateLimitKeyFunc, StringOrSequence, T, TokenLocation, TokenType
 
 if TYPE_CHECKING:
     from authx.http.routes import Authenticate
@@ -43,6 +44,22 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 _DECORATE: Final = object()
 
 _BOTH: tuple[TokenType, ...] = ("access", "refresh")
+
+
+_VERIFY: Final = NotADependency(
+    "auth.verify_token works inside a route: as a dependency it would take the token from the request's body. "
+    "Write Depends(auth.access_token_required)."
+)
+
+
+def _uncalled(call: str) -> NotADependency:
+    name = call.partition("(")[0]
+    return NotADependency(
+        f"auth.{name} makes a dependency and is not one, so Depends(auth.{name}) would check nothing. "
+        f"Write Depends(auth.{call})."
+    )
+
+
 _Expiry = datetime | timedelta | float | None
 
 
@@ -337,7 +354,7 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
 
     def verify_token(
         self,
-        token: RequestToken,
+        token: Annotated[RequestToken, _VERIFY],
         verify_type: bool = True,
         verify_fresh: bool = False,
         verify_csrf: bool = True,
@@ -386,11 +403,11 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
 
     def token_required(
         self,
-        type: TokenType = "access",  # noqa: A002 - the argument's name is AuthX's
+        type: Annotated[TokenType, _uncalled("token_required()")] = "access",  # noqa: A002 - AuthX's name
         verify_type: bool = True,
         verify_fresh: bool = False,
         verify_csrf: bool | None = None,
-        locations: Sequence[TokenLocation] | NotInjectable | None = None,
+        locations: Sequence[TokenLocation] | None = None,
     ) -> Guard:
         """Make a dependency that lets a request pass with a good token and gives its payload.
 
@@ -421,12 +438,12 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
 
     def scopes_required(
         self,
-        *scopes: str,
+        *scopes: Annotated[str, _uncalled('scopes_required("posts:read")')],
         all_required: bool = True,
         verify_type: bool = True,
         verify_fresh: bool = False,
         verify_csrf: bool | None = None,
-        locations: Sequence[TokenLocation] | NotInjectable | None = None,
+        locations: Sequence[TokenLocation] | None = None,
     ) -> Guard:
         """Make a dependency that also asks for scopes; see `token_required`.
 
@@ -442,22 +459,29 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
             The dependency.
 
         Raises:
-            ValueError: A location that does not exist.
+            TypeError: A scope is not a `str`: a list, for example.
+            ValueError: No scope, an empty one, or a location that does not exist.
         """
+        names = require_scope_names(scopes, "scopes_required")
+        if not names or "" in names:
+            raise ValueError(
+                "scopes_required needs the names of the scopes that a token must have; "
+                "access_token_required asks for none"
+            )
         return self._guard(
             Requirement(
                 verify_type=verify_type,
                 verify_fresh=verify_fresh,
                 verify_csrf=verify_csrf,
                 locations=None if locations is None else tuple(locations),
-                scopes=scopes,
+                scopes=names,
                 all_scopes=all_required,
             )
         )
 
     def rate_limited(
         self,
-        max_requests: int = 10,
+        max_requests: Annotated[int, _uncalled("rate_limited()")] = 10,
         window: int = 60,
         key_func: RateLimitKeyFunc | None = None,
     ) -> LimitedGuard:
@@ -535,47 +559,47 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
     @property
     def ACCESS_REQUIRED(self) -> Any:  # noqa: N802
         """`Depends(access_token_required)`: injects a `TokenPayload`."""
-        return Depends(self.access_token_required)
+        return Injection(self.access_token_required)
 
     @property
     def REFRESH_REQUIRED(self) -> Any:  # noqa: N802
         """`Depends(refresh_token_required)`: injects a `TokenPayload`."""
-        return Depends(self.refresh_token_required)
+        return Injection(self.refresh_token_required)
 
     @property
     def FRESH_REQUIRED(self) -> Any:  # noqa: N802
         """`Depends(fresh_token_required)`: injects a `TokenPayload`."""
-        return Depends(self.fresh_token_required)
+        return Injection(self.fresh_token_required)
 
     @property
     def WS_AUTH_REQUIRED(self) -> Any:  # noqa: N802
         """`Depends(access_token_required)`, by the name that AuthX has for WebSocket routes."""
-        return Depends(self.access_token_required)
+        return Injection(self.access_token_required)
 
     @property
     def ACCESS_TOKEN(self) -> Any:  # noqa: N802
         """Injects the request's access token, unverified, or `None`."""
-        return Depends(self._finders["access"])
+        return Injection(self._finders["access"])
 
     @property
     def REFRESH_TOKEN(self) -> Any:  # noqa: N802
         """Injects the request's refresh token, unverified, or `None`."""
-        return Depends(self._finders["refresh"])
+        return Injection(self._finders["refresh"])
 
     @property
     def CURRENT_SUBJECT(self) -> Any:  # noqa: N802
         """Injects what the subject getter answers for the request's access token."""
-        return Depends(self.get_current_subject)
+        return Injection(self.get_current_subject)
 
     @property
     def BUNDLE(self) -> Any:  # noqa: N802
         """Injects an `AuthXDependency`."""
-        return Depends(self._bundle)
+        return Injection(self._bundle)
 
     @property
     def DEPENDENCY(self) -> Any:  # noqa: N802
         """The same as `BUNDLE`."""
-        return Depends(self._bundle)
+        return Injection(self._bundle)
 
     def router(
         self,

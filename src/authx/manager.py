@@ -5,16 +5,16 @@ token of the kind they name. An `AuthX` alone never looks at `login_type`, so tw
 accept each other's tokens: with the manager they do not.
 """
 
-import inspect
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Annotated, Any, Final, TypeAlias
 from weakref import WeakValueDictionary
 
 from fastapi.openapi.models import HTTPBearer
 from fastapi.openapi.models import SecurityBase as SecurityModel
+from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 
@@ -30,8 +30,9 @@ from authx.exceptions import (
     TokenTypeError,
 )
 from authx.http.errors import ErrorAnswers, install_handler
+from authx.http.injections import NotADependency
 from authx.http.requirement import Requirement
-from authx.http.security import Guard
+from authx.http.security import NO_SCOPES, Guard, scheme_nodes
 from authx.main import AuthX
 from authx.policy import (
     PolicyContext,
@@ -42,16 +43,21 @@ from authx.policy import (
     default_subject_from_payload,
 )
 from authx.schema import RequestToken, TokenPayload, TokenResponse
-from authx.types import UID, NotInjectable, StringOrSequence, TokenLocation, TokenType
+from authx.types import UID, StringOrSequence, TokenLocation, TokenType
 
 __all__ = ["AuthManager", "LoginGuard"]
 
 _Expiry = datetime | timedelta | float | None
+_LoginType: TypeAlias = Annotated[
+    str,
+    NotADependency(
+        "The methods of an AuthManager are not dependencies: as one, this would check nothing. Call those that make "
+        'one: Depends(manager.access_token_required("admin")), '
+        'Depends(manager.policy_required("admin", "read", "reports")).'
+    ),
+]
 
 _BEARER: Final = HTTPBearer(bearerFormat="JWT", description="Paste a token, without the word `Bearer`.")
-_SIGNATURE: Final = inspect.Signature(
-    [inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=HTTPConnection)]
-)
 # Compared by content; of any other object only the very same one is the same.
 _PLAIN: Final = frozenset({str, bytes, int, float, bool, tuple, list, set, frozenset, dict})
 
@@ -116,13 +122,16 @@ class LoginGuard:
         self._question = question
         self._guard = guard
         # What FastAPI reads: the request, and the nodes that show further schemes.
-        self.__signature__ = getattr(guard, "__signature__", _SIGNATURE)
+        self.__signature__ = scheme_nodes(()) if guard is None else guard.__signature__
 
-    async def __call__(self, request: HTTPConnection, **_: None) -> TokenPayload:
+    async def __call__(
+        self, request: HTTPConnection, security_scopes: SecurityScopes = NO_SCOPES, **_: None
+    ) -> TokenPayload:
         """Verify the request's token.
 
         Args:
             request: The request or WebSocket.
+            security_scopes: Scopes the token must have; see `authx.http.security.Guard.__call__`.
 
         Returns:
             The token's payload.
@@ -133,7 +142,7 @@ class LoginGuard:
         """
         manager = self._manager
         try:
-            payload = await self._admit(request)
+            payload = await self._admit(request, security_scopes)
         except AuthXException as error:
             manager._blame(error, self.login_type, request, self.requirement.kind)
             raise
@@ -141,12 +150,12 @@ class LoginGuard:
             await manager._ask(self.login_type, self._question, payload, request)
         return payload
 
-    async def _admit(self, request: HTTPConnection) -> TokenPayload:
+    async def _admit(self, request: HTTPConnection, security_scopes: SecurityScopes) -> TokenPayload:
         guard = self._guard
         if guard is None:
             guard = self._guard = self._manager.get(self.login_type)._guard(self.requirement)
         try:
-            payload = await guard(request)
+            payload = await guard(request, security_scopes)
         except TokenExpiredError:
             raise
         except JWTDecodeError:
@@ -340,12 +349,12 @@ class AuthManager(ErrorAnswers):
 
     def token_required(
         self,
-        login_type: str,
+        login_type: _LoginType,
         type: TokenType = "access",  # noqa: A002 - the argument's name is AuthX's
         verify_type: bool = True,
         verify_fresh: bool = False,
         verify_csrf: bool | None = None,
-        locations: Sequence[TokenLocation] | NotInjectable | None = None,
+        locations: Sequence[TokenLocation] | None = None,
     ) -> LoginGuard:
         """Make a dependency that lets a request pass with a good token of one login type.
 
@@ -374,21 +383,21 @@ class AuthManager(ErrorAnswers):
         )
         return self._guard((login_type, requirement), login_type, requirement)
 
-    def access_token_required(self, login_type: str) -> LoginGuard:
+    def access_token_required(self, login_type: _LoginType) -> LoginGuard:
         """Make the dependency that asks for an access token of a login type; see `token_required`."""
         return self.token_required(login_type)
 
-    def refresh_token_required(self, login_type: str) -> LoginGuard:
+    def refresh_token_required(self, login_type: _LoginType) -> LoginGuard:
         """Make the dependency that asks for a refresh token of a login type; see `token_required`."""
         return self.token_required(login_type, type="refresh")
 
-    def fresh_token_required(self, login_type: str) -> LoginGuard:
+    def fresh_token_required(self, login_type: _LoginType) -> LoginGuard:
         """Make the dependency that asks for a fresh access token of a login type; see `token_required`."""
         return self.token_required(login_type, verify_fresh=True)
 
     def policy_required(
         self,
-        login_type: str,
+        login_type: _LoginType,
         action: str,
         resource: str,
         *,
@@ -451,7 +460,7 @@ class AuthManager(ErrorAnswers):
 
     async def authorize(
         self,
-        login_type: str,
+        login_type: _LoginType,
         action: str,
         resource: str,
         *,

@@ -10,19 +10,22 @@ import math
 from collections.abc import Callable
 from hashlib import blake2b
 from inspect import isawaitable
-from typing import Final, Protocol, cast, runtime_checkable
+from typing import Annotated, Final, Protocol, cast, runtime_checkable
 
+from fastapi.security import SecurityScopes
 from starlette.requests import HTTPConnection, Request
 
 from authx.clock import monotonic
 from authx.exceptions import BadConfigurationError, RateLimitExceeded
 from authx.http.errors import install_handler
-from authx.http.security import Guard
+from authx.http.injections import NotADependency
+from authx.http.security import NO_SCOPES, Guard
 from authx.schema import TokenPayload
 from authx.types import RateLimitKeyFunc
 
 __all__ = ["InMemoryBackend", "LimitedGuard", "RateLimitBackend", "RateLimiter", "TimedRateLimitBackend"]
 
+_CLASS: Final = NotADependency("RateLimiter is a class. Write Depends(RateLimiter(max_requests=10, window=60)).")
 _FREED_PER_CALL = 4
 _LONGEST_KEY = 128
 
@@ -192,7 +195,7 @@ class RateLimiter:
 
     def __init__(
         self,
-        max_requests: int = 10,
+        max_requests: Annotated[int, _CLASS] = 10,
         window: int = 60,
         backend: RateLimitBackend | None = None,
         key_func: RateLimitKeyFunc | None = None,
@@ -250,11 +253,12 @@ class LimitedGuard:
         self.limiter: Final = limiter
         self.guard: Final = guard
 
-    async def __call__(self, request: HTTPConnection) -> TokenPayload:
+    async def __call__(self, request: HTTPConnection, security_scopes: SecurityScopes = NO_SCOPES) -> TokenPayload:
         """Count the request and verify its token.
 
         Args:
             request: The request or WebSocket.
+            security_scopes: Scopes the token must have; see `Guard.__call__`.
 
         Returns:
             The token's payload.
@@ -268,7 +272,7 @@ class LimitedGuard:
         except RateLimitExceeded as error:
             self.guard.gate.blame(error, request, self.guard.requirement.kind)
             raise
-        return await self.guard(request)
+        return await self.guard(request, security_scopes)
 
     def error_statuses(self, method: str) -> dict[int, str]:
         """See `authx.http.openapi.Describable`."""

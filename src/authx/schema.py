@@ -16,12 +16,13 @@ from pydantic import (
     ValidationError,
     field_validator,
     model_serializer,
+    model_validator,
 )
 
 from authx.core import checks
 from authx.core.csrf import same_value
 from authx.core.ids import uuid4
-from authx.core.scopes import has_required_scopes
+from authx.core.scopes import granted_scopes, has_required_scopes, require_scope_names
 from authx.core.strict_json import JSONObject
 from authx.exceptions import CSRFError, JWTDecodeError
 from authx.token import create_token, decode_token, to_seconds
@@ -72,6 +73,13 @@ class TokenPayload(BaseModel):
     @classmethod
     def _with_zone(cls, value: datetime | timedelta | None) -> datetime | timedelta | None:
         return value.astimezone(UTC) if isinstance(value, datetime) else value
+
+    @model_validator(mode="after")
+    def _read_scope(self) -> Self:
+        """Show the scopes of tokens whose issuer writes them as one text, without changing what was given."""
+        if self.scopes is None:
+            self.__dict__["scopes"] = granted_scopes(self.extra_dict)
+        return self
 
     @property
     def extra_dict(self) -> dict[str, Any]:
@@ -126,15 +134,19 @@ class TokenPayload(BaseModel):
         return _now() - self.issued_at
 
     def has_scopes(self, *scopes: str, all_required: bool = True) -> bool:
-        """Tell whether the token's scopes cover others.
+        """Return whether the token's scopes cover others.
 
         Args:
-            *scopes: The scopes asked for.
+            *scopes: The scopes asked for, each an argument of its own.
             all_required: Whether all of them are needed, or any one.
 
         Returns:
             Whether they do.
+
+        Raises:
+            TypeError: A scope is not a `str`.
         """
+        require_scope_names(scopes, "has_scopes")
         return has_required_scopes(scopes, self.scopes, all_required)
 
     def encode(
@@ -231,6 +243,8 @@ class PayloadTemplate:
         self._extra: dict[str, Any] | None = None
         if len(fields) != len(_DEFAULTS):
             self._extra = {name: fields.pop(name) for name in claims if name not in _DEFAULTS}
+        if fields["scopes"] is None and "scope" in claims:
+            fields["scopes"] = granted_scopes(claims)
         exp = fields["exp"]
         if exp is not None:
             fields["exp"] = datetime.fromtimestamp(exp, UTC)

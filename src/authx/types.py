@@ -20,7 +20,6 @@ __all__ = [
     "HTTPMethod",
     "HTTPMethods",
     "ModelCallback",
-    "NotInjectable",
     "Numeric",
     "ObjectOrSequence",
     "RateLimitKeyFunc",
@@ -74,15 +73,6 @@ SameSitePolicy = Literal["lax", "strict", "none"]
 TokenType = Literal["access", "refresh"]
 TokenLocation = Literal["headers", "cookies", "json", "query"]
 TokenLocations = Sequence[TokenLocation]
-
-
-class NotInjectable(Sequence[TokenLocation]):
-    """A type that FastAPI cannot fill in.
-
-    It stands in the signature of a factory, so that `Depends(auth.token_required)`, without the
-    parentheses that make the dependency, is refused where the route is declared: it would let
-    everybody in.
-    """
 
 
 class TokenCallback(Protocol):

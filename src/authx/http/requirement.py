@@ -20,7 +20,7 @@ class Requirement:
         locations: Where to look, in order; `None` as configured.
         scopes: The scopes it must have; `None` if none are asked for.
         all_scopes: Whether all of them are needed, or any one.
-        is_plain: Whether it is a good token of its type and nothing else.
+        is_plain: Whether it is a good token of its type and nothing else; scopes are checked beside that.
     """
 
     kind: TokenType = "access"
@@ -39,5 +39,5 @@ class Requirement:
         for location in self.locations or ():
             if location not in get_args(TokenLocation):
                 raise ValueError(f"{location!r} is no token location; use headers, cookies, json or query")
-        plain = self.verify_type and not self.verify_fresh and self.locations is None and self.scopes is None
+        plain = self.verify_type and not self.verify_fresh and self.locations is None
         object.__setattr__(self, "is_plain", plain)

@@ -12,6 +12,7 @@ from fastapi import Depends
 from fastapi.openapi.models import APIKey, APIKeyIn
 from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
 from fastapi.openapi.models import SecurityBase as SecurityModel
+from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 
@@ -23,7 +24,10 @@ from authx.schema import TokenPayload
 from authx.types import TokenLocation, TokenType
 from authx.verifier import Verified
 
-__all__ = ["Guard", "Scheme", "make_guard", "scheme_nodes", "schemes_of"]
+__all__ = ["NO_SCOPES", "Guard", "Scheme", "make_guard", "scheme_nodes", "schemes_of"]
+
+# What calls by hand declare; FastAPI passes what `Security(..., scopes=[...])` says on all levels of a route.
+NO_SCOPES: Final = SecurityScopes()
 
 # A scheme's name, and what OpenAPI says of it.
 Scheme: TypeAlias = tuple[str, SecurityModel]
@@ -36,17 +40,24 @@ class Guard:
     Args:
         gate: The instance's gate.
         requirement: What is asked for.
+        further: Schemes to show in OpenAPI by nodes of their own.
     """
 
-    def __init__(self, gate: Gate, requirement: Requirement) -> None:
+    def __init__(self, gate: Gate, requirement: Requirement, further: Sequence[Scheme] = ()) -> None:
         self.gate: Final = gate
         self.requirement: Final = requirement
+        self.__signature__: Final = scheme_nodes(further)
+        self._asks_for_scopes: Final = requirement.scopes is not None
 
-    async def __call__(self, request: HTTPConnection) -> TokenPayload:
+    async def __call__(
+        self, request: HTTPConnection, security_scopes: SecurityScopes = NO_SCOPES, **_: None
+    ) -> TokenPayload:
         """Verify the request's token.
 
         Args:
             request: The request or WebSocket.
+            security_scopes: Further scopes the token must have, all of them; FastAPI passes those that
+                `Security(..., scopes=[...])` names for the route, its routers and dependencies.
 
         Returns:
             The token's payload, a copy of its own for each caller.
@@ -54,8 +65,10 @@ class Guard:
         Raises:
             AuthXException: The requirement is not met.
         """
-        verified = self.gate.recall(request.scope, self.requirement)
-        return (verified or await self._admit(request)).payload()
+        verified = self.gate.recall(request.scope, self.requirement) or await self._admit(request)
+        if security_scopes.scopes or self._asks_for_scopes:
+            self.gate.require_scopes(request, verified, self.requirement, security_scopes.scopes)
+        return verified.payload()
 
     async def _admit(self, request: HTTPConnection) -> Verified:
         gate = self.gate
@@ -89,26 +102,12 @@ class Guard:
         return f"{type(self).__name__}({self.requirement!r})"
 
 
-class _SchemeGuard(Guard, SecurityBase):
-    """A guard that shows its first location's scheme in OpenAPI."""
-
-    def __init__(self, gate: Gate, requirement: Requirement, name: str, model: SecurityModel) -> None:
-        super().__init__(gate, requirement)
-        self.scheme_name = name
-        self.model = model
-
-
-class _SchemesGuard(_SchemeGuard):
-    """A guard with further schemes; FastAPI passes what their nodes gave, which is nothing."""
+class _ShownGuard(Guard, SecurityBase):
+    """A guard that shows its locations' schemes in OpenAPI: the first itself, the others by their nodes."""
 
     def __init__(self, gate: Gate, requirement: Requirement, schemes: Sequence[Scheme]) -> None:
-        super().__init__(gate, requirement, *schemes[0])
-        self.__signature__ = scheme_nodes(schemes[1:])
-
-    async def __call__(self, request: HTTPConnection, **_: None) -> TokenPayload:
-        """Verify the request's token; see `Guard.__call__`."""
-        verified = self.gate.recall(request.scope, self.requirement)
-        return (verified or await self._admit(request)).payload()
+        super().__init__(gate, requirement, schemes[1:])
+        self.scheme_name, self.model = schemes[0]
 
 
 class _Scheme(SecurityBase):
@@ -133,11 +132,7 @@ def make_guard(gate: Gate, requirement: Requirement) -> Guard:
         The dependency; make it once and keep it.
     """
     schemes = schemes_of(gate, requirement)
-    if not schemes:
-        return Guard(gate, requirement)
-    if len(schemes) == 1:
-        return _SchemeGuard(gate, requirement, *schemes[0])
-    return _SchemesGuard(gate, requirement, schemes)
+    return _ShownGuard(gate, requirement, schemes) if schemes else Guard(gate, requirement)
 
 
 def schemes_of(gate: Gate, requirement: Requirement) -> list[Scheme]:
@@ -149,8 +144,12 @@ def schemes_of(gate: Gate, requirement: Requirement) -> list[Scheme]:
 
 
 def scheme_nodes(schemes: Sequence[Scheme]) -> inspect.Signature:
-    """Write the signature that FastAPI reads: the connection, and a node for each further scheme."""
-    parameters = [inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=HTTPConnection)]
+    """Write the signature that FastAPI reads: the connection, the scopes, and a node for each further scheme."""
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [
+        inspect.Parameter("request", kind, annotation=HTTPConnection),
+        inspect.Parameter("security_scopes", kind, annotation=SecurityScopes, default=NO_SCOPES),
+    ]
     for name, model in schemes:
         default: Any = Depends(_Scheme(name, model))
         parameters.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=None, default=default))

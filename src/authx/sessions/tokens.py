@@ -111,6 +111,8 @@ class Refreshable:
             replaced = dict(more)
             if "scopes" in replaced:
                 claims["scopes"] = list(replaced.pop("scopes") or [])
+                # Another issuer's `scope` would still name the scopes that were replaced.
+                claims.pop("scope", None)
             issuer.add_data(claims, replaced)
         return Issued(issuer.sign(claims, self.headers), end, str(claims["csrf"]))
 
