@@ -520,7 +520,7 @@ class AuthXConfig(BaseSettings):
             raise BadConfigurationError(f"JWT_ALGORITHM={self.JWT_ALGORITHM!r} is not supported")
         field = symmetric if self.is_algo_symmetric else asymmetric
         value: str | None = getattr(self, field)
-        if value is None:
+        if not value:
             raise BadConfigurationError(
                 f"{field} is not set; JWT_ALGORITHM={self.JWT_ALGORITHM} needs it "
                 f"(AuthXConfig({field}=...) or the environment variable {field})"

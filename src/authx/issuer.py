@@ -303,11 +303,15 @@ class Issuer:
             BadConfigurationError: The signing key is missing.
         """
         if self.signer is None or not self.signer.can_sign:
-            raise BadConfigurationError(
-                f"{self.signer_field} is not set, so no token can be signed; pass AuthXConfig({self.signer_field}=...) "
-                f"or set the environment variable {self.signer_field}"
-            )
+            raise self.missing_key()
         return codec.encode(claims, self.signer, headers)
+
+    def missing_key(self) -> BadConfigurationError:
+        """Make the error for settings without the key that signs."""
+        return BadConfigurationError(
+            f"{self.signer_field} is not set, so no token can be signed; pass AuthXConfig({self.signer_field}=...) "
+            f"or set the environment variable {self.signer_field}"
+        )
 
     def add_data(self, claims: JSONObject, data: Mapping[str, Any]) -> None:
         """Add an application's claims.

@@ -75,7 +75,8 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
         clock: Returns the time in seconds since 1970; `None` reads the system's clock.
 
     Raises:
-        BadConfigurationError: The settings cannot work. A missing key is reported at its first use.
+        BadConfigurationError: The settings cannot work. A missing key is reported when the application
+            starts (see `handle_errors`), or at its first use.
     """
 
     def __init__(
@@ -132,15 +133,27 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
         config.watch(self._gate.forget)
 
     def handle_errors(self, app: FastAPI) -> None:
-        """As `ErrorAnswers.handle_errors`; with a store, it is also opened and closed with the application."""
+        """As `ErrorAnswers.handle_errors`; the settings are checked when the application starts.
+
+        Start-up fails with a `BadConfigurationError` if the settings cannot work or no key is set. Load them
+        before the application starts, or in its lifespan. A store is opened and closed with the application.
+
+        Args:
+            app: The application. May be called again, and by several instances.
+        """
         super().handle_errors(app)
         if not any(known() is app for known in self._applications):
             self._applications.append(weakref.ref(app))
-            follow_lifespan(app, self._start, self.close)
+            follow_lifespan(app, start=self._start, check=self._check, stop=self.close)
 
     async def _start(self) -> None:
         if self._gate.engine is not None:
             await self._gate.engine.ensure()
+
+    async def _check(self) -> None:
+        """Start with the settings that the application's own start-up has loaded, if they can work."""
+        self._gate.require_key()
+        await self._start()
 
     @property
     def login_type(self) -> str | None:

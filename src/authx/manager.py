@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, TypeAlias
 from weakref import WeakValueDictionary
 
+from fastapi import FastAPI
 from fastapi.openapi.models import HTTPBearer
 from fastapi.openapi.models import SecurityBase as SecurityModel
 from fastapi.security import SecurityScopes
@@ -31,6 +32,7 @@ from authx.exceptions import (
 )
 from authx.http.errors import ErrorAnswers, install_handler
 from authx.http.injections import NotADependency
+from authx.http.lifespan import follow_lifespan
 from authx.http.requirement import Requirement
 from authx.http.security import NO_SCOPES, Guard, scheme_nodes
 from authx.main import AuthX
@@ -218,6 +220,10 @@ class _ShownLoginGuard(LoginGuard, SecurityBase):
         self.model = model
 
 
+async def _nothing() -> None:
+    pass
+
+
 class AuthManager(ErrorAnswers):
     """Kinds of login by name, dependencies that tell them apart, and one policy engine for all.
 
@@ -246,6 +252,19 @@ class AuthManager(ErrorAnswers):
         # call is not kept.
         self._guards: WeakValueDictionary[tuple[object, ...], LoginGuard] = WeakValueDictionary()
 
+    def handle_errors(self, app: FastAPI) -> None:
+        """As `ErrorAnswers.handle_errors`; start-up fails if a registered instance has no key.
+
+        Args:
+            app: The application. May be called again.
+        """
+        super().handle_errors(app)
+        follow_lifespan(app, start=_nothing, check=self._check, stop=_nothing)
+
+    async def _check(self) -> None:
+        for auth in self._instances.values():
+            auth._gate.require_key()
+
     def register(self, auth: AuthX[Any]) -> None:
         """Add a kind of login.
 
@@ -253,13 +272,14 @@ class AuthManager(ErrorAnswers):
             auth: An instance with a `login_type` that no other one here has.
 
         Raises:
-            BadConfigurationError: It has no login type, or the name is taken.
+            BadConfigurationError: It has no login type, the name is taken, or its settings cannot work.
         """
         login_type = auth.login_type
         if not login_type:
             raise BadConfigurationError("An AuthX needs a login_type before a manager can register it")
         if login_type in self._instances:
             raise BadConfigurationError(f"The login_type {login_type!r} is already registered")
+        _ = auth._gate.wiring
         self._instances[login_type] = auth
 
     def get(self, login_type: str) -> AuthX[Any]:

@@ -163,6 +163,15 @@ class Gate:
 
         return Events()
 
+    def require_key(self) -> None:
+        """Refuse settings with which no token could be signed or verified.
+
+        Raises:
+            BadConfigurationError: There is no key, or the settings cannot work.
+        """
+        if not self.wiring.verifier.ring.verifiers:
+            raise self.wiring.issuer.missing_key()
+
     def warn(self) -> None:
         """Say in the log what is dangerous about the settings."""
         warning = short_secret_warning(self.config)

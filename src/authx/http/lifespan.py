@@ -9,12 +9,16 @@ from fastapi import FastAPI
 __all__ = ["follow_lifespan"]
 
 
-def follow_lifespan(app: FastAPI, start: Callable[[], Awaitable[None]], stop: Callable[[], Awaitable[None]]) -> None:
+_Step = Callable[[], Awaitable[None]]
+
+
+def follow_lifespan(app: FastAPI, *, start: _Step, check: _Step, stop: _Step) -> None:
     """Start before an application's own start-up, stop after its own shutdown.
 
     Args:
         app: The application.
         start: What it raises fails the application's start-up.
+        check: Called after the application's own start-up, which may load settings. What it raises fails it too.
         stop: Also called where the application's own start-up fails.
     """
     inner = app.router.lifespan_context
@@ -24,6 +28,7 @@ def follow_lifespan(app: FastAPI, start: Callable[[], Awaitable[None]], stop: Ca
         try:
             await start()
             async with inner(served) as state:
+                await check()
                 yield state
         finally:
             await stop()

@@ -39,7 +39,7 @@ def key_findings(config: AuthXConfig) -> Iterator[Finding]:
             "error",
             "key-missing",
             f"{field} is not set, and JWT_ALGORITHM={config.JWT_ALGORITHM} needs it.",
-            "Nothing can be signed or verified: the first request that needs it fails.",
+            "Nothing can be signed or verified: the application does not start.",
             'JWT_SECRET_KEY="$(authx secret)"'
             if config.is_algo_symmetric
             else f'{field}="$(cat private.pem)", or JWT_PUBLIC_KEY where tokens are only checked',
