@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable
 from hashlib import sha256
 from typing import Any, Protocol
 
-from authx.stores import Store, open_store
+from authx.stores import Rotation, Store, open_store
 from authx.stores.postgresql import PostgreSQLStore
 from authx.stores.redis import RedisStore
 from authx.stores.sqlite_schema import statements as sqlite_statements
 from benchmarks.cases import Case, CaseError, Facts
-from benchmarks.stores.rows import ADDRESS, AGENT, DAY, Moving, begin, fill, now
+from benchmarks.stores.rows import ADDRESS, AGENT, DAY, RETRY_HASH, Moving, begin, fill, now
 from benchmarks.stores.servers import KINDS, folder, url
 
 AT_ONCE = 32
@@ -57,14 +57,17 @@ class Ours:
     async def advance(self, one: Moving) -> int:
         at = now()
         row = await self._store.advance(
-            one.sid,
-            one.sub,
-            from_generation=one.generation,
-            to_generation=one.generation + 1,
-            at=at,
-            expires_at=at + 20 * DAY,
-            ip=ADDRESS,
-            user_agent=AGENT,
+            Rotation(
+                sid=one.sid,
+                sub=one.sub,
+                from_generation=one.generation,
+                to_generation=one.generation + 1,
+                at=at,
+                expires_at=at + 20 * DAY,
+                retry_hash=RETRY_HASH,
+                ip=ADDRESS,
+                user_agent=AGENT,
+            )
         )
         return 0 if row is None else row.generation
 
@@ -90,7 +93,7 @@ class BareSQLite:
 
     async def advance(self, one: Moving) -> int:
         at = now()
-        values = (one.sid, one.sub, one.generation, one.generation + 1, at, at + 20 * DAY, ADDRESS, AGENT)
+        values = (one.sid, one.sub, one.generation, one.generation + 1, at, at + 20 * DAY, ADDRESS, AGENT, RETRY_HASH)
         rows = self._connection.execute(self._statement, values).fetchall()
         return one.generation + len(rows)
 
@@ -121,7 +124,7 @@ class BarePostgreSQL:
             self._held.append(connection)
             statement = await connection.prepare(store._advance)
             # asyncpg leaves a statement half done until it is first used.
-            await statement.fetch("", "", 0, 0, 0, 0, "", "")
+            await statement.fetch("", "", 0, 0, 0, 0, "", "", "")
             self._free.put_nowait(statement)
 
     async def advance(self, one: Moving) -> int:
@@ -129,7 +132,7 @@ class BarePostgreSQL:
         statement = await self._free.get()
         try:
             rows = await statement.fetch(
-                one.sid, one.sub, one.generation, one.generation + 1, at, at + 20 * DAY, ADDRESS, AGENT
+                one.sid, one.sub, one.generation, one.generation + 1, at, at + 20 * DAY, ADDRESS, AGENT, RETRY_HASH
             )
         finally:
             self._free.put_nowait(statement)
@@ -180,6 +183,7 @@ class BareRedis:
                 at + 20 * DAY,
                 f"={ADDRESS}",
                 f"={AGENT}",
+                RETRY_HASH,
             )
         finally:
             self._free.put_nowait(client)

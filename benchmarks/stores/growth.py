@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from authx.core.ids import session_id
-from authx.stores import Store, open_store
+from authx.stores import Rotation, Store, open_store
 from authx.stores.postgresql import PostgreSQLStore
 from authx.stores.rows import COLUMNS
 from benchmarks.coordinator import OURS, Described, Series
-from benchmarks.stores.rows import ADDRESS, AGENT, DAY, now
+from benchmarks.stores.rows import ADDRESS, AGENT, DAY, RETRY_HASH, now
 from benchmarks.stores.servers import folder, url
 
 FEW = 10_000
@@ -59,7 +59,7 @@ class Population:
         for number in range(self.count):
             at = self._first + number * APART
             end = now() + 20 * DAY
-            yield (self.sid(number), self.sub(number), 1, at, at, end, None, None, ADDRESS, AGENT, None, end)
+            yield (self.sid(number), self.sub(number), 1, at, at, end, None, None, ADDRESS, AGENT, None, None, end)
 
     async def settle(self, place: str) -> None:
         """Writes the rows and opens the store."""
@@ -81,14 +81,17 @@ class Population:
         for number, sid, sub in ready:
             generation, at = generations[number], now()
             row = await advance(
-                sid,
-                sub,
-                from_generation=generation,
-                to_generation=generation + 1,
-                at=at,
-                expires_at=at + 20 * DAY,
-                ip=ADDRESS,
-                user_agent=AGENT,
+                Rotation(
+                    sid=sid,
+                    sub=sub,
+                    from_generation=generation,
+                    to_generation=generation + 1,
+                    at=at,
+                    expires_at=at + 20 * DAY,
+                    retry_hash=RETRY_HASH,
+                    ip=ADDRESS,
+                    user_agent=AGENT,
+                )
             )
             if row is None:
                 raise RuntimeError(f"{self.kind}: session {number} of {self.count} did not move forward")

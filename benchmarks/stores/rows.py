@@ -11,6 +11,7 @@ from authx.stores import Store
 
 DAY = 86_400_000
 ADDRESS = "203.0.113.7"
+RETRY_HASH = "0123456789abcdef" * 2
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
 

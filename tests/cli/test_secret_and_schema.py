@@ -45,7 +45,7 @@ def test_the_schema_is_that_of_the_store(authx, kind, statements):
 def test_the_schema_can_be_run(authx):
     with sqlite3.connect(":memory:") as connection:
         connection.executescript(authx("schema", "sqlite").out)
-        assert connection.execute("SELECT value FROM authx_meta").fetchall() == [(1,)]
+        assert connection.execute("SELECT value FROM authx_meta").fetchall() == [(sqlite_schema.SCHEMA_VERSION,)]
     connection.close()
 
 

@@ -180,11 +180,11 @@ class _Racing:
     def __getattr__(self, name):
         return getattr(self._store, name)
 
-    async def advance(self, *arguments, **more):
+    async def advance(self, rotation):
         if self.losses > 0:
             self.losses -= 1
             return None
-        return await self._store.advance(*arguments, **more)
+        return await self._store.advance(rotation)
 
 
 @pytest.mark.parametrize(("losses", "status"), [(1, 200), (7, 200), (8, 503), (20, 503)])

@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 
 from authx.core.ids import is_session_id_of, session_created_at, session_id
 from authx.core.rotation import Decision, Presented, Verdict, decide
-from authx.core.session import Cutoff, Revocation, Session, kills
+from authx.core.session import Cutoff, Revocation, Rotation, Session, kills
 from authx.exceptions import StoreUnavailableError
 from authx.stores import Store
 from authx.testing import FaultyStore
@@ -361,14 +361,17 @@ class StoreMachine(RuleBasedStateMachine):
         back = max(1, row.generation - steps)
         (moved,) = self.run(
             self.store.advance(
-                row.sid,
-                row.sub,
-                from_generation=row.generation,
-                to_generation=back,
-                at=row.rotated_at,
-                expires_at=row.expires_at,
-                ip=row.ip,
-                user_agent=row.user_agent,
+                Rotation(
+                    sid=row.sid,
+                    sub=row.sub,
+                    from_generation=row.generation,
+                    to_generation=back,
+                    at=row.rotated_at,
+                    expires_at=row.expires_at,
+                    retry_hash=row.retry_hash,
+                    ip=row.ip,
+                    user_agent=row.user_agent,
+                )
             )
         )
         if moved is not None:
@@ -528,14 +531,15 @@ class StoreMachine(RuleBasedStateMachine):
 
     async def _swap(self, token: Token, from_generation: int, to_generation: int) -> Session | None:
         return await self.store.advance(
-            token.presented.sid,
-            token.presented.sub,
-            from_generation=from_generation,
-            to_generation=to_generation,
-            at=self.now,
-            expires_at=self._end_of_successor(token),
-            ip=f"192.0.2.{to_generation % 250}",
-            user_agent=None,
+            Rotation(
+                sid=token.presented.sid,
+                sub=token.presented.sub,
+                from_generation=from_generation,
+                to_generation=to_generation,
+                at=self.now,
+                expires_at=self._end_of_successor(token),
+                ip=f"192.0.2.{to_generation % 250}",
+            )
         )
 
     def _count_win(self, sid: str, generation: int) -> None:

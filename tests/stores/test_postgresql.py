@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
@@ -19,9 +20,11 @@ import asyncpg
 import pytest
 from tests.waiting import PATIENCE, SOON, until
 
+from authx.core.session import Session
 from authx.exceptions import BadConfigurationError, StoreUnavailableError
 from authx.stores import InvalidRowError, open_store, postgresql_lanes
 from authx.stores.postgresql import PostgreSQLStore, schema
+from authx.stores.rows import COLUMNS
 from authx.testing import StoreContract
 from authx.testing.contract.harness import (
     DAY,
@@ -36,6 +39,7 @@ from authx.testing.contract.harness import (
     session_of,
 )
 
+from . import version_1
 from .postgres_server import PostgreSQL, a_postgres
 
 pytestmark = pytest.mark.anyio
@@ -244,9 +248,107 @@ async def test_the_published_schema_is_the_one_it_needs(raw, postgres_url, postg
 
 
 async def test_a_schema_of_a_newer_version_is_refused(store, raw, postgres_url, postgres_prefix):
-    await raw.execute(f"UPDATE {postgres_prefix}meta SET value = 2 WHERE name = 'schema_version'")
+    await raw.execute(f"UPDATE {postgres_prefix}meta SET value = 3 WHERE name = 'schema_version'")
     with pytest.raises(BadConfigurationError, match="upgrade authx-fastapi"):
         await PostgreSQLStore(postgres_url, prefix=postgres_prefix).open()
+
+
+def old_row(row: Session) -> tuple[object, ...]:
+    return tuple(getattr(row, name) for name in COLUMNS if name != "retry_hash")
+
+
+@pytest.fixture
+async def of_version_1(raw: asyncpg.Connection, postgres_prefix: str) -> Session:
+    """Tables as version 1 of the schema left them, with one session."""
+    row = session_of()
+    await raw.execute(version_1.POSTGRESQL.format(p=postgres_prefix))
+    await raw.fetch(version_1.POSTGRESQL_CREATE.format(p=postgres_prefix), *old_row(row))
+    return row
+
+
+async def test_creating_the_schema_upgrades_version_1(of_version_1, postgres_url, postgres_prefix):
+    row = of_version_1
+    async with opened(PostgreSQLStore(postgres_url, prefix=postgres_prefix)) as store:
+        assert await store.get(row.sid) == (row, None)
+        moved = await advance(store, row, retry_hash="ab" * 16)
+        assert moved == (await store.get(row.sid))[0]
+        assert moved.retry_hash == "ab" * 16
+        assert await store.create(session_of(retry_hash="cd" * 16))
+    async with opened(PostgreSQLStore(postgres_url, prefix=postgres_prefix)) as store:
+        assert await store.get(row.sid) == (moved, None)
+
+
+async def test_many_processes_upgrade_version_1_at_once(of_version_1, postgres_url, postgres_prefix):
+    stores = [PostgreSQLStore(postgres_url, prefix=postgres_prefix, lanes=1) for _ in range(4)]
+    try:
+        # Each has found version 1 before the first of them upgrades.
+        for store in stores:
+            await store.open()
+        await asyncio.gather(*(store.create_schema() for store in stores))
+        for store in stores:
+            assert await store.get(of_version_1.sid) == (of_version_1, None)
+    finally:
+        for store in stores:
+            await store.close()
+
+
+async def test_the_published_schema_upgrades_version_1(of_version_1, raw, postgres_url, postgres_prefix):
+    await raw.execute(schema(postgres_prefix))
+    store = PostgreSQLStore(postgres_url, prefix=postgres_prefix)
+    assert await advance(store, of_version_1, retry_hash="ab" * 16)
+    await store.close()
+
+
+async def test_the_published_schema_never_goes_back_to_an_earlier_version(store, raw, postgres_prefix):
+    await raw.execute(f"UPDATE {postgres_prefix}meta SET value = 3 WHERE name = 'schema_version'")
+    await raw.execute(schema(postgres_prefix))
+    assert await raw.fetchval(f"SELECT value FROM {postgres_prefix}meta WHERE name = 'schema_version'") == 3
+
+
+async def test_a_schema_of_version_1_that_may_not_be_upgraded_is_a_mistake_of_configuration(
+    of_version_1, postgres_url, postgres_prefix
+):
+    store = PostgreSQLStore(postgres_url, prefix=postgres_prefix)
+    await store.open()
+    for call in (store.get("x"), store.create(session_of()), store.list("alice", NOW), advance(store, of_version_1)):
+        with pytest.raises(BadConfigurationError, match="authx schema postgresql"):
+            await call
+    await store.close()
+
+
+async def test_an_upgrade_holds_nobody_up_behind_a_long_transaction(of_version_1, raw, postgres_url, postgres_prefix):
+    store = PostgreSQLStore(postgres_url, prefix=postgres_prefix)
+    await store.open()
+    began = time.monotonic()
+    async with raw.transaction():
+        # As a backup does.
+        await raw.execute(f"LOCK TABLE {postgres_prefix}sessions IN ACCESS SHARE MODE")
+        with pytest.raises(StoreUnavailableError):
+            await store.create_schema()
+    assert time.monotonic() - began < 10
+    await store.create_schema()
+    assert await advance(store, of_version_1)
+    await store.close()
+
+
+async def test_a_process_of_version_1_leaves_the_retry_hash_alone(of_version_1, raw, postgres_url, postgres_prefix):
+    old = of_version_1
+    move = await raw.prepare(version_1.POSTGRESQL_ADVANCE.format(p=postgres_prefix))
+    # asyncpg keeps the transaction of a prepared statement open until it is first used.
+    assert await move.fetch("", "", 0, 0, 0, 0, None, None) == []
+    async with opened(PostgreSQLStore(postgres_url, prefix=postgres_prefix)) as store:
+        moved = await advance(store, old, retry_hash="ab" * 16)
+        assert await move.fetch(old.sid, old.sub, 2, 3, NOW + 2000, old.expires_at, "192.0.2.9", None)
+        assert (await store.get(old.sid))[0] == replace(
+            moved, generation=3, rotated_at=NOW + 2000, ip="192.0.2.9", user_agent=None
+        )
+        values = (old.sid, old.sub, NOW, old.expires_at, NOW + 3000, "logout")
+        await raw.execute(version_1.POSTGRESQL_REVOKE.format(p=postgres_prefix), *values)
+        found, _ = await store.get(old.sid)
+        assert (found.revoked_at, found.retry_hash) == (NOW + 3000, "ab" * 16)
+        another = session_of()
+        await raw.fetch(version_1.POSTGRESQL_CREATE.format(p=postgres_prefix), *old_row(another))
+        assert await store.get(another.sid) == (another, None)
 
 
 async def test_missing_tables_are_a_mistake_of_configuration(postgres_url, postgres_prefix):

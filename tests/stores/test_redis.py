@@ -34,7 +34,7 @@ from tests.stores.servers import Node, a_node
 from tests.waiting import PATIENCE, SOON, until
 
 from authx.core.ids import session_id
-from authx.core.session import Cutoff, Revocation, Session
+from authx.core.session import Cutoff, Revocation, Rotation, Session
 from authx.exceptions import BadConfigurationError, StoreUnavailableError
 from authx.stores import InvalidRowError, open_store
 from authx.stores import redis as redis_store
@@ -111,15 +111,18 @@ def a_session(sub: str = "alice", created: int = NOW, **changes: object) -> Sess
 
 
 async def advanced(store: RedisStore, row: Session, at: int | None = None, **changes: object) -> Session | None:
-    values: dict[str, object] = {
-        "from_generation": row.generation,
-        "to_generation": row.generation + 1,
-        "at": row.rotated_at + 1000 if at is None else at,
-        "expires_at": row.expires_at,
-        "ip": row.ip,
-        "user_agent": row.user_agent,
-    }
-    return await store.advance(row.sid, row.sub, **{**values, **changes})
+    rotation = Rotation(
+        sid=row.sid,
+        sub=row.sub,
+        from_generation=row.generation,
+        to_generation=row.generation + 1,
+        at=row.rotated_at + 1000 if at is None else at,
+        expires_at=row.expires_at,
+        retry_hash=row.retry_hash,
+        ip=row.ip,
+        user_agent=row.user_agent,
+    )
+    return await store.advance(replace(rotation, **changes))
 
 
 def end_of(row: Session, **changes: object) -> Revocation:
@@ -1196,9 +1199,7 @@ async def test_what_is_no_session_id_names_no_row(store: RedisStore, admin: redi
     await store.revoke(everyone(NOW))
     assert await store.get(sid, "alice") == (None, Cutoff(at=NOW))
     assert (
-        await store.advance(
-            sid, "alice", from_generation=0, to_generation=1, at=NOW, expires_at=None, ip=None, user_agent=None
-        )
+        await store.advance(Rotation(sid=sid, sub="alice", from_generation=0, to_generation=1, at=NOW, expires_at=None))
         is None
     )
     with pytest.raises(ValueError, match="session id"):
@@ -1210,12 +1211,31 @@ async def test_what_is_no_session_id_names_no_row(store: RedisStore, admin: redi
     ]
 
 
+async def test_a_process_of_an_older_version_leaves_the_retry_hash_alone(
+    store: RedisStore, admin: redis.Redis, prefix: str
+) -> None:
+    row = a_session()
+    await store.create(row)
+    await advanced(store, row, retry_hash="ab" * 16)
+    # An older script sets the fields that it knows.
+    key = f"{prefix}{{{row.sid[32:]}}}s:{row.sid}"
+    admin.hset(key, mapping={"generation": 3, "rotated_at": NOW + 2000})
+    found, _ = await store.get(row.sid)
+    assert found is not None
+    assert (found.generation, found.retry_hash) == (3, "ab" * 16)
+    # It made a row without one.
+    admin.hdel(key, "retry_hash")
+    found, _ = await store.get(row.sid)
+    assert found is not None
+    assert found.retry_hash is None
+
+
 async def test_a_session_id_of_another_subject_is_refused(store: RedisStore) -> None:
     row = a_session("alice")
     await store.create(row)
     assert (
         await store.advance(
-            row.sid, "bob", from_generation=1, to_generation=2, at=NOW, expires_at=None, ip=None, user_agent=None
+            Rotation(sid=row.sid, sub="bob", from_generation=1, to_generation=2, at=NOW, expires_at=None)
         )
         is None
     )

@@ -14,7 +14,7 @@ from tests.stores.servers import Node, a_cluster, a_node, a_replica, until_whole
 from tests.waiting import PATIENCE, SOON, until, wait_until
 
 from authx.core.ids import session_id
-from authx.core.session import Cutoff, Revocation, Session
+from authx.core.session import Cutoff, Revocation, Rotation, Session
 from authx.exceptions import BadConfigurationError, StoreUnavailableError
 from authx.stores import redis as redis_store
 from authx.stores.redis import RedisStore
@@ -97,14 +97,14 @@ def a_session(sub: str) -> Session:
 
 async def advanced(store: RedisStore, row: Session) -> Session | None:
     return await store.advance(
-        row.sid,
-        row.sub,
-        from_generation=row.generation,
-        to_generation=row.generation + 1,
-        at=NOW + 1,
-        expires_at=row.expires_at,
-        ip=None,
-        user_agent=None,
+        Rotation(
+            sid=row.sid,
+            sub=row.sub,
+            from_generation=row.generation,
+            to_generation=row.generation + 1,
+            at=NOW + 1,
+            expires_at=row.expires_at,
+        )
     )
 
 

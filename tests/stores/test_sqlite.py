@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from tests.waiting import PATIENCE, until
 from authx.core.session import Session
 from authx.exceptions import BadConfigurationError, StoreUnavailableError
 from authx.stores import InvalidRowError, open_store, sqlite_connections, sqlite_log
+from authx.stores.rows import COLUMNS
 from authx.stores.sqlite import SQLiteStore, schema
 from authx.testing import StoreContract
 from authx.testing.contract.harness import (
@@ -31,6 +33,8 @@ from authx.testing.contract.harness import (
     end_token,
     session_of,
 )
+
+from . import version_1
 
 pytestmark = pytest.mark.anyio
 
@@ -174,9 +178,118 @@ async def test_the_published_schema_is_the_one_it_needs(path):
 async def test_a_schema_of_a_newer_version_is_refused(store, path):
     await store.close()
     with raw(path) as connection:
-        connection.execute("UPDATE authx_meta SET value = 2 WHERE name = 'schema_version'")
+        connection.execute("UPDATE authx_meta SET value = 3 WHERE name = 'schema_version'")
     with pytest.raises(BadConfigurationError, match="upgrade authx-fastapi"):
         await SQLiteStore(path).open()
+
+
+@pytest.mark.parametrize("version", [0, -1, 3, "2", None])
+async def test_a_version_that_never_was_is_refused(store, path, version):
+    await store.close()
+    with raw(path) as connection:
+        connection.execute("DELETE FROM authx_meta")
+        if version is not None:
+            # A text that looks like a number would become one.
+            value = version if isinstance(version, int) else f"version {version}"
+            connection.execute("INSERT INTO authx_meta VALUES ('schema_version', ?)", (value,))
+    with pytest.raises(BadConfigurationError, match="upgrade authx-fastapi"):
+        await SQLiteStore(path).open()
+
+
+def old_row(row: Session) -> tuple[object, ...]:
+    return tuple(getattr(row, name) for name in COLUMNS if name != "retry_hash")
+
+
+@pytest.fixture
+def of_version_1(path: Path) -> Session:
+    """A database as version 1 of the schema left it, with one session."""
+    row = session_of()
+    with raw(path) as connection:
+        connection.executescript(version_1.SQLITE.format(p="authx_"))
+        connection.execute(version_1.SQLITE_CREATE.format(p="authx_"), old_row(row))
+    return row
+
+
+async def upgraded(path: Path) -> SQLiteStore:
+    store = SQLiteStore(path)
+    await store.open()
+    await store.create_schema()
+    return store
+
+
+async def test_creating_the_schema_upgrades_version_1(path, of_version_1):
+    row = of_version_1
+    store = await upgraded(path)
+    assert await store.get(row.sid) == (row, None)
+    moved = await advance(store, row, retry_hash="ab" * 16)
+    assert moved == (await store.get(row.sid))[0]
+    assert moved.retry_hash == "ab" * 16
+    assert await store.create(session_of(retry_hash="cd" * 16))
+    await store.close()
+    await (await upgraded(path)).close()
+
+
+def upgrade_in_processes(path: Path, sid: str, count: int) -> list[tuple[int, bytes]]:
+    program = (
+        "import asyncio, sys\n"
+        "from authx.stores.sqlite import SQLiteStore\n"
+        "async def main():\n"
+        "    store = SQLiteStore(sys.argv[1])\n"
+        "    await store.open(); await store.create_schema(); await store.get(sys.argv[2]); await store.close()\n"
+        "asyncio.run(main())\n"
+    )
+    command = [sys.executable, "-W", "error", "-c", program, str(path), sid]
+    processes = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(count)]
+    said = [process.communicate(timeout=60)[1] for process in processes]
+    return [(process.returncode, words) for process, words in zip(processes, said, strict=True)]
+
+
+async def test_many_processes_upgrade_version_1_at_once(path, of_version_1):
+    assert upgrade_in_processes(path, of_version_1.sid, 4) == [(0, b"")] * 4
+    store = await upgraded(path)
+    assert await store.get(of_version_1.sid) == (of_version_1, None)
+    await store.close()
+
+
+async def test_what_authx_schema_says_of_version_1_upgrades_it(path, of_version_1):
+    comments = [line.removeprefix("--") for line in schema().splitlines() if line.startswith("--     ")]
+    with raw(path) as connection:
+        connection.executescript("\n".join(comments) + schema())
+    store = SQLiteStore(path)
+    await store.open()
+    assert await advance(store, of_version_1, retry_hash="ab" * 16)
+    await store.close()
+
+
+async def test_a_schema_of_version_1_that_may_not_be_upgraded_is_a_mistake_of_configuration(path, of_version_1):
+    store = SQLiteStore(path)
+    await store.open()
+    for call in (store.get("x"), store.create(session_of()), store.list("alice", NOW), advance(store, of_version_1)):
+        with pytest.raises(BadConfigurationError, match="authx schema sqlite"):
+            await call
+    await store.close()
+
+
+async def test_a_process_of_version_1_leaves_the_retry_hash_alone(path, of_version_1):
+    old = of_version_1
+    with raw(path) as connection:
+        # It has the file open, and its statements prepared, before another process upgrades.
+        connection.execute("SELECT count(*) FROM authx_sessions").fetchall()
+        store = await upgraded(path)
+        moved = await advance(store, old, retry_hash="ab" * 16)
+        values = (old.sid, old.sub, 2, 3, NOW + 2000, old.expires_at, "192.0.2.9", None)
+        assert connection.execute(version_1.SQLITE_ADVANCE.format(p="authx_"), values).fetchall()
+        assert (await store.get(old.sid))[0] == replace(
+            moved, generation=3, rotated_at=NOW + 2000, ip="192.0.2.9", user_agent=None
+        )
+        values = (old.sid, old.sub, NOW, old.expires_at, NOW + 3000, "logout")
+        connection.execute(version_1.SQLITE_REVOKE.format(p="authx_"), values)
+        found, _ = await store.get(old.sid)
+        assert (found.revoked_at, found.retry_hash) == (NOW + 3000, "ab" * 16)
+        another = session_of()
+        connection.execute(version_1.SQLITE_CREATE.format(p="authx_"), old_row(another))
+        assert await store.get(another.sid) == (another, None)
+    await store.close()
 
 
 async def test_missing_tables_are_a_mistake_of_configuration(path):

@@ -5,7 +5,7 @@ import inspect
 import pytest
 
 from authx.core.ids import session_id
-from authx.core.session import Revocation, Session
+from authx.core.session import Revocation, Rotation, Session
 from authx.exceptions import StoreUnavailableError
 from authx.stores import Store, open_store
 from authx.testing import FaultyStore
@@ -30,14 +30,14 @@ async def store(tmp_path):
 
 async def advance(store, generation=1):
     return await store.advance(
-        SID,
-        "alice",
-        from_generation=generation,
-        to_generation=generation + 1,
-        at=NOW,
-        expires_at=NOW + 20_000,
-        ip=None,
-        user_agent=None,
+        Rotation(
+            sid=SID,
+            sub="alice",
+            from_generation=generation,
+            to_generation=generation + 1,
+            at=NOW,
+            expires_at=NOW + 20_000,
+        )
     )
 
 

@@ -1,9 +1,9 @@
 """What a store keeps of a session, and how one is ended: frozen records, times in milliseconds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
-__all__ = ["Cutoff", "Revocation", "RevocationKind", "Session", "is_sound", "kills"]
+__all__ = ["Cutoff", "Revocation", "RevocationKind", "Rotation", "Session", "is_sound", "kills"]
 
 # The last millisecond that a datetime can hold, in 9999, and the largest generation a token can name.
 _LAST_MOMENT: Final = 253_402_300_799_999
@@ -27,6 +27,8 @@ class Session:
         ip: Address of the last refresh, if known.
         user_agent: Browser or program of the last refresh, if known.
         device: What the application noted about the device: a JSON object as text.
+        retry_hash: Identifies the attempt that made the last rotation; `None` if there was none. See
+            `authx.core.rotation.retry_hash`. It is kept out of the `repr`.
     """
 
     sid: str
@@ -40,6 +42,34 @@ class Session:
     ip: str | None = None
     user_agent: str | None = None
     device: str | None = None
+    retry_hash: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rotation:
+    """One step of a session from one generation to another, as it is handed to a store.
+
+    Attributes:
+        sid: The session's id.
+        sub: The subject that the session must belong to.
+        from_generation: The generation that the session must have.
+        to_generation: The generation that it gets.
+        at: The time of the rotation, which becomes `rotated_at`.
+        expires_at: The end of the new refresh token; `None`: never.
+        retry_hash: Identifies the attempt; it replaces the row's. It is kept out of the `repr`.
+        ip: Address of the request, if known.
+        user_agent: Browser or program of the request, if known.
+    """
+
+    sid: str
+    sub: str
+    from_generation: int
+    to_generation: int
+    at: int
+    expires_at: int | None
+    retry_hash: str | None = field(default=None, repr=False)
+    ip: str | None = None
+    user_agent: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -107,6 +107,9 @@ class SessionEngine:
         await self.store.open()
         if self._running.create_schema:
             await self.store.create_schema()
+        else:
+            # Reads every column: a schema that is missing or outdated shows now, and not at the first login.
+            await self.store.get("")
         await self.feed.load()
         self._following = loop.create_task(self.feed.follow())
         self._loop = loop

@@ -7,7 +7,7 @@ from typing import Final
 
 from authx.core.ids import session_created_at
 from authx.core.rotation import Decision, Presented, Verdict, decide
-from authx.core.session import Cutoff, Revocation, Session, is_sound, kills
+from authx.core.session import Cutoff, Revocation, Rotation, Session, is_sound, kills
 from authx.exceptions import (
     AuthXException,
     JWTDecodeError,
@@ -171,9 +171,9 @@ class Sessions:
         return row
 
     async def _swap(self, use: RefreshUse, client: Client, from_generation: int) -> Session | None:
-        return await self.store.advance(
-            use.presented.sid,
-            use.presented.sub,
+        rotation = Rotation(
+            sid=use.presented.sid,
+            sub=use.presented.sub,
             from_generation=from_generation,
             to_generation=use.presented.generation + 1,
             at=use.now,
@@ -181,6 +181,7 @@ class Sessions:
             ip=client.ip,
             user_agent=client.user_agent,
         )
+        return await self.store.advance(rotation)
 
     async def _move(self, decision: Decision, use: RefreshUse, client: Client, row: Session | None) -> Session | None:
         """Do what a passing decision writes; nothing if it writes nothing, or if a race for it was lost."""

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Final, Protocol, TypeAlias, runtime_checkable
 from urllib.parse import urlsplit
 
-from authx.core.session import Cutoff, Revocation, Session
+from authx.core.session import Cutoff, Revocation, Rotation, Session
 from authx.exceptions import BadConfigurationError
 from authx.stores.prefixes import require_prefix
 
@@ -19,6 +19,7 @@ __all__ = [
     "InvalidRowError",
     "NamespacedStore",
     "Revocation",
+    "Rotation",
     "Session",
     "Store",
     "masked_url",
@@ -53,7 +54,10 @@ class Store(Protocol):
         ...
 
     async def create_schema(self) -> None:
-        """Create what the store needs, where it is not there yet; safe when several processes do so at once."""
+        """Create what the store needs, where it is not there yet; safe when several processes do so at once.
+
+        It also brings a schema of an earlier version up to date.
+        """
         ...
 
     async def create(self, session: Session) -> bool:
@@ -93,34 +97,17 @@ class Store(Protocol):
         """
         ...
 
-    async def advance(
-        self,
-        sid: str,
-        sub: str,
-        *,
-        from_generation: int,
-        to_generation: int,
-        at: int,
-        expires_at: int | None,
-        ip: str | None,
-        user_agent: str | None,
-    ) -> Session | None:
+    async def advance(self, rotation: Rotation) -> Session | None:
         """Move a session forward by one compare-and-swap, in one round trip.
 
         It happens if the row is there, is the subject's, has `from_generation`, is not revoked, has not
         expired at `at`, and is not ended by the subject's cutoff. The new `expires_at` is the later of the
-        row's and the one given, where `None` is the latest of all. It may be lost by a crash of the
-        database, which costs nothing: the next refresh heals it.
+        row's and the one given, where `None` is the latest of all. `retry_hash`, `ip` and `user_agent` replace
+        those of the row. A crash of the database may lose the step, which costs nothing: the next refresh
+        heals it.
 
         Args:
-            sid: The session's id.
-            sub: Whose it has to be.
-            from_generation: The generation it must have.
-            to_generation: The generation it gets.
-            at: The present moment, which becomes `rotated_at`.
-            expires_at: The end of the new refresh token.
-            ip: Address of the request, if known.
-            user_agent: Browser or program of the request, if known.
+            rotation: The step.
 
         Returns:
             The new row, or `None` if any condition failed.

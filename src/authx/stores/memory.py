@@ -10,7 +10,7 @@ from threading import Lock
 from urllib.parse import urlsplit
 
 from authx.core.ids import is_session_id_of, session_created_at
-from authx.core.session import Cutoff, Revocation, Session, kills
+from authx.core.session import Cutoff, Revocation, Rotation, Session, kills
 from authx.exceptions import BadConfigurationError
 from authx.stores import Revocations, Sessions
 from authx.stores.news import News
@@ -107,37 +107,27 @@ class MemoryStore:
         live.sort(key=lambda session: (session.created_at, session.sid), reverse=True)
         return live[:limit]
 
-    async def advance(
-        self,
-        sid: str,
-        sub: str,
-        *,
-        from_generation: int,
-        to_generation: int,
-        at: int,
-        expires_at: int | None,
-        ip: str | None,
-        user_agent: str | None,
-    ) -> Session | None:
+    async def advance(self, rotation: Rotation) -> Session | None:
         """Move a session forward by one compare-and-swap. See `Store.advance`."""
         with self._lock:
-            session = self._sessions.get(sid)
+            session = self._sessions.get(rotation.sid)
             if (
                 session is None
-                or session.sub != sub
-                or session.generation != from_generation
+                or session.sub != rotation.sub
+                or session.generation != rotation.from_generation
                 or session.revoked_at is not None
-                or (session.expires_at is not None and session.expires_at <= at)
-                or kills(self._cutoff_of(sub), sid, session.created_at)
+                or (session.expires_at is not None and session.expires_at <= rotation.at)
+                or kills(self._cutoff_of(rotation.sub), rotation.sid, session.created_at)
             ):
                 return None
-            moved = self._sessions[sid] = replace(
+            moved = self._sessions[rotation.sid] = replace(
                 session,
-                generation=to_generation,
-                rotated_at=at,
-                expires_at=later(session.expires_at, expires_at),
-                ip=ip,
-                user_agent=user_agent,
+                generation=rotation.to_generation,
+                rotated_at=rotation.at,
+                expires_at=later(session.expires_at, rotation.expires_at),
+                ip=rotation.ip,
+                user_agent=rotation.user_agent,
+                retry_hash=rotation.retry_hash,
             )
             return moved
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from authx.core.ids import is_session_id_of, session_created_at
-from authx.core.session import Cutoff, Revocation, Session
+from authx.core.session import Cutoff, Revocation, Rotation, Session
 from authx.exceptions import BadConfigurationError
 from authx.stores import InvalidRowError, Revocations, Sessions
 from authx.stores.per_loop import PerLoop
@@ -16,7 +16,7 @@ from authx.stores.postgresql_lanes import Connector, Lanes
 from authx.stores.postgresql_schema import SCHEMA_VERSION, schema, statements
 from authx.stores.postgresql_text import key, note, read_revocation, read_session
 from authx.stores.prefixes import namespace_prefix, require_prefix
-from authx.stores.rows import KEEP_REVOCATIONS, KEEP_SESSIONS, rotated_from, subject_cutoff
+from authx.stores.rows import KEEP_REVOCATIONS, KEEP_SESSIONS, known_version, rotated_from, subject_cutoff
 
 __all__ = ["PostgreSQLStore", "from_url", "schema"]
 
@@ -140,11 +140,13 @@ class PostgreSQLStore:
         await self._opened.close()
 
     async def create_schema(self) -> None:
-        """Create the tables that are not there yet. See `Store.create_schema`."""
+        """Create the tables that are not there yet, or upgrade them. See `Store.create_schema`."""
         opened = await self._opened.get()
-        if await self._has_tables(opened.lanes):
+        if await self._version(opened.lanes) == SCHEMA_VERSION:
             return
-        script = f"BEGIN; SET LOCAL statement_timeout = '30s'; {self._sql.lock}; {self._tables} COMMIT;"
+        # All statements on a table wait behind one that waits to change it, so that one must not wait long.
+        limits = "SET LOCAL statement_timeout = '30s'", "SET LOCAL lock_timeout = '2s'"
+        script = f"BEGIN; {limits[0]}; {self._sql.lock}; {limits[1]}; {self._tables} COMMIT;"
         try:
             connection = await self._strict.connect()
             try:
@@ -155,7 +157,7 @@ class PostgreSQLStore:
             await self._strict.release(connection)
         except Exception as error:  # noqa: BLE001 - each is raised again, explained
             raise refused(error, self._strict.where) from None
-        await self._has_tables(opened.lanes)
+        await self._version(opened.lanes)
 
     async def create(self, session: Session) -> bool:
         """Insert a session if its id is not taken. See `Store.create`."""
@@ -173,6 +175,7 @@ class PostgreSQLStore:
             note(session.ip),
             note(session.user_agent),
             note(session.device),
+            session.retry_hash,
         )
         return bool(rows)
 
@@ -200,33 +203,33 @@ class PostgreSQLStore:
         rows = await opened.lanes.fetch(self._sql.list, key(sub), now, limit)
         return [session for row in rows if (session := read_session(row)) is not None]
 
-    async def advance(
-        self,
-        sid: str,
-        sub: str,
-        *,
-        from_generation: int,
-        to_generation: int,
-        at: int,
-        expires_at: int | None,
-        ip: str | None,
-        user_agent: str | None,
-    ) -> Session | None:
+    async def advance(self, rotation: Rotation) -> Session | None:
         """Move a session forward by one compare-and-swap. See `Store.advance`.
 
         Raises:
             InvalidRowError: The row makes no sense.
         """
         opened = self._opened.here() or await self._opened.get()
-        ip, user_agent = note(ip), note(user_agent)
+        ip, user_agent = note(rotation.ip), note(rotation.user_agent)
+        if ip != rotation.ip or user_agent != rotation.user_agent:
+            rotation = replace(rotation, ip=ip, user_agent=user_agent)
         rows = await opened.lanes.fetch(
-            self._advance, key(sid), key(sub), from_generation, to_generation, at, expires_at, ip, user_agent
+            self._advance,
+            key(rotation.sid),
+            key(rotation.sub),
+            rotation.from_generation,
+            rotation.to_generation,
+            rotation.at,
+            rotation.expires_at,
+            ip,
+            user_agent,
+            rotation.retry_hash,
         )
         if not rows:
             return None
-        session = rotated_from(rows[0], sid, sub, to_generation, at, ip, user_agent)
+        session = rotated_from(rows[0], rotation)
         if session is None:
-            raise InvalidRowError(sid)
+            raise InvalidRowError(rotation.sid)
         return session
 
     async def revoke(self, revocation: Revocation) -> Revocation:
@@ -303,7 +306,7 @@ class PostgreSQLStore:
             feed=Feed(self._strict, self._sql.channel),
         )
         try:
-            await self._has_tables(opened.lanes)
+            await self._version(opened.lanes)
         except BaseException:
             opened.abandon()
             raise
@@ -311,18 +314,13 @@ class PostgreSQLStore:
             self._look_at(self._pool, opened)
         return opened
 
-    async def _has_tables(self, lanes: Lanes) -> bool:
+    async def _version(self, lanes: Lanes) -> int:
+        """Read the version of the tables; 0 if there are none."""
         ((found,),) = await lanes.probe(self._sql.has_tables)
         if not found:
-            return False
+            return 0
         rows = await lanes.probe(self._sql.version)
-        version = rows[0][0] if rows else None
-        if version != SCHEMA_VERSION:
-            raise BadConfigurationError(
-                f"{self._strict.where} has the tables of version {version}, and this library knows version "
-                f"{SCHEMA_VERSION}: upgrade authx-fastapi, or use another database or JWT_STORE_PREFIX"
-            )
-        return True
+        return known_version(rows[0][0] if rows else None, SCHEMA_VERSION, self._strict.where)
 
     def _look_at(self, pool: Pool, opened: _Opened) -> None:
         """Give everything back when the application closes its pool, which waits for that."""

@@ -16,7 +16,8 @@ _STATEMENT_ONLY: Final = frozenset({"25", "40", "53", "55"})
 _QUERY_CANCELED: Final = "57014"
 # A prepared statement that the server has forgotten, or whose table has changed.
 _STALE: Final = frozenset({"0A000", "26000"})
-_NO_TABLE: Final = "42P01"
+# A table or a column that is not there.
+_MISSING: Final = frozenset({"42P01", "42703"})
 _REFUSALS: Final = {
     "28000": "refuses this user; check the user name in the URL and the server's pg_hba.conf",
     "28P01": "refuses the password; check the user name and the password in the URL",
@@ -36,15 +37,15 @@ def explained(error: Exception, where: str) -> Exception:
         where: The server, without a password.
 
     Returns:
-        `StoreUnavailableError` where the server did not do its work, `BadConfigurationError` where the tables are
-        missing, and else the error itself: it is one of use.
+        `StoreUnavailableError` where the server did not do its work, `BadConfigurationError` where a table or a column
+        is missing, and else the error itself: it is one of use.
     """
     state = _state_of(error)
     if state:
-        if state == _NO_TABLE:
+        if state in _MISSING:
             return BadConfigurationError(
-                f"{where} lacks a table of the session store: create the schema with JWT_STORE_CREATE_SCHEMA, or run "
-                "what `authx schema postgresql` prints"
+                f"{where} lacks a table or a column of the session store: create or upgrade the schema with "
+                "JWT_STORE_CREATE_SCHEMA, or run what `authx schema postgresql` prints"
             )
         if state[:2] in _UNAVAILABLE or state in _STALE or state in _REFUSALS:
             return StoreUnavailableError(f"{where} does not answer: {type(error).__name__}")

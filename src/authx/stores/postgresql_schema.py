@@ -10,7 +10,7 @@ from authx.stores.rows import COLUMNS
 
 __all__ = ["SCHEMA_VERSION", "Statements", "schema", "statements"]
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 _TABLES: Final = """\
 CREATE TABLE IF NOT EXISTS {p}meta (
@@ -31,7 +31,8 @@ CREATE TABLE IF NOT EXISTS {p}sessions (
     ip text,
     user_agent text,
     device text,
-    prune_at bigint
+    prune_at bigint,
+    retry_hash text
 ) WITH (fillfactor = 90);
 
 CREATE INDEX IF NOT EXISTS {p}sessions_of_subject ON {p}sessions (sub, created_at);
@@ -61,7 +62,11 @@ CREATE INDEX IF NOT EXISTS {p}revocations_until ON {p}revocations (until);
 
 CREATE SEQUENCE IF NOT EXISTS {p}revocation_number OWNED BY {p}revocations.number;
 
-INSERT INTO {p}meta (name, value) VALUES ('schema_version', {version}) ON CONFLICT (name) DO NOTHING;
+-- Upgrades the tables of version 1.
+ALTER TABLE {p}sessions ADD COLUMN IF NOT EXISTS retry_hash text;
+
+INSERT INTO {p}meta AS m (name, value) VALUES ('schema_version', {version})
+ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE m.value < excluded.value;
 """
 
 
@@ -144,7 +149,8 @@ def statements(prefix: str) -> Statements:
                 expires_at = CASE WHEN s.expires_at IS NULL OR $6::bigint IS NULL THEN NULL
                     ELSE greatest(s.expires_at, $6) END,
                 ip = $7,
-                user_agent = $8
+                user_agent = $8,
+                retry_hash = $9
             {source}
             WHERE s.sid = $1 AND s.sub = $2 AND s.generation = $3
                 AND s.revoked_at IS NULL AND (s.expires_at IS NULL OR s.expires_at > $5)
@@ -161,7 +167,7 @@ def statements(prefix: str) -> Statements:
         create=f"""{durable}
             INSERT INTO {p}sessions ({columns}, prune_at)
             SELECT $1::text, $2::text, $3::bigint, $4::bigint, $5::bigint, $6::bigint, $7::bigint, $8::text,
-                $9::text, $10::text, $11::text, $6
+                $9::text, $10::text, $11::text, $12::text, $6
             FROM durable WHERE is_on IS NOT NULL
             ON CONFLICT (sid) DO NOTHING RETURNING 1""",
         get=f"""

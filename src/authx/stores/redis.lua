@@ -111,7 +111,7 @@ return {1, unpack(redis.call('ZRANGE', KEYS[2], 0, 7))}
 
 -- script: advance
 -- KEYS row, cutoffs, index, everyone
--- ARGV everyone, sid, created, sub, from, to, at, expires, ip, user_agent
+-- ARGV everyone, sid, created, sub, from, to, at, expires, ip, user_agent, retry_hash
 -- Answers what of the new row the caller does not know: created_at, expires_at, device.
 local row = redis.pcall(
   'HMGET', KEYS[1], 'generation', 'sub', 'revoked_at', 'expires_at', 'created_at', 'device', 'rotated_at'
@@ -142,6 +142,7 @@ end
 set('expires_at', expires)
 set('ip', ARGV[9] ~= '' and string.sub(ARGV[9], 2))
 set('user_agent', ARGV[10] ~= '' and string.sub(ARGV[10], 2))
+set('retry_hash', ARGV[11] ~= '' and ARGV[11])
 redis.call('HSET', KEYS[1], unpack(put))
 if drop[1] then redis.call('HDEL', KEYS[1], unpack(drop)) end
 keep(KEYS[1], expires or '', ARGV[7])

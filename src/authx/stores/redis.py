@@ -57,7 +57,7 @@ from typing import Final, TypeAlias, cast
 from redis import exceptions as errors
 
 from authx.core.ids import is_session_id, session_created_at, subject_hash
-from authx.core.session import Cutoff, Revocation, RevocationKind, Session, kills
+from authx.core.session import Cutoff, Revocation, RevocationKind, Rotation, Session, kills
 from authx.exceptions import BadConfigurationError, StoreUnavailableError
 from authx.stores import InvalidRowError, masked_url
 from authx.stores.per_loop import PerLoop
@@ -296,20 +296,10 @@ class RedisStore:
         gone, rows = _list(await wire.run(_SCRIPTS["rows"], keys, sids))
         return cast("int", gone), _list(rows)
 
-    async def advance(
-        self,
-        sid: str,
-        sub: str,
-        *,
-        from_generation: int,
-        to_generation: int,
-        at: int,
-        expires_at: int | None,
-        ip: str | None,
-        user_agent: str | None,
-    ) -> Session | None:
+    async def advance(self, rotation: Rotation) -> Session | None:
         """Move a session forward by one compare-and-swap; a row that makes no sense stays. See `Store.advance`."""
-        digest = _digest(sub)
+        one, sid = rotation, rotation.sid
+        digest = _digest(one.sub)
         if not is_session_id(sid) or sid[32:] != digest[:4]:
             return None
         wire = await self._wire()
@@ -319,13 +309,14 @@ class RedisStore:
             everyone,
             sid,
             session_created_at(sid),
-            sub,
-            from_generation,
-            to_generation,
-            at,
-            _number(expires_at),
-            _optional(ip),
-            _optional(user_agent),
+            one.sub,
+            one.from_generation,
+            one.to_generation,
+            one.at,
+            _number(one.expires_at),
+            _optional(one.ip),
+            _optional(one.user_agent),
+            one.retry_hash or "",
         )
         reply = await wire.run(_SCRIPTS["advance"], keys, arguments)
         if reply is None:
@@ -334,14 +325,15 @@ class RedisStore:
             created, expires, device = cast("list[bytes | None]", reply)
             return Session(
                 sid=sid,
-                sub=sub,
-                generation=to_generation,
+                sub=one.sub,
+                generation=one.to_generation,
                 created_at=int(created or b""),
-                rotated_at=at,
+                rotated_at=one.at,
                 expires_at=None if expires is None else int(expires),
-                ip=ip,
-                user_agent=user_agent,
+                ip=one.ip,
+                user_agent=one.user_agent,
                 device=None if device is None else device.decode(),
+                retry_hash=one.retry_hash,
             )
         except ValueError:
             # What is wrong with the row comes out when it is read.
@@ -584,7 +576,7 @@ def _row_of(session: Session) -> list[Argument]:
     for name in ("created_at", "rotated_at", "expires_at", "revoked_at"):
         if (moment := cast("int | None", getattr(session, name))) is not None:
             fields += (name, moment)
-    for name in ("revoked_reason", "ip", "user_agent", "device"):
+    for name in ("revoked_reason", "ip", "user_agent", "device", "retry_hash"):
         if (text := cast("str | None", getattr(session, name))) is not None:
             fields += (name, _sane(text))
     return fields
@@ -643,6 +635,7 @@ def _session(sid: str, reply: Reply) -> Session | None:
             ip=fields.get("ip"),
             user_agent=fields.get("user_agent"),
             device=fields.get("device"),
+            retry_hash=fields.get("retry_hash"),
         )
     except KeyError:
         raise ValueError("fields are missing") from None

@@ -4,12 +4,14 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from authx.core.ids import session_created_at
-from authx.core.session import Cutoff, Revocation, Session, kills
+from authx.core.session import Cutoff, Revocation, Rotation, Session, kills
+from authx.exceptions import BadConfigurationError
 
 __all__ = [
     "COLUMNS",
     "KEEP_REVOCATIONS",
     "KEEP_SESSIONS",
+    "known_version",
     "later",
     "revocation_from",
     "rotated_from",
@@ -31,6 +33,7 @@ COLUMNS: Final = (
     "ip",
     "user_agent",
     "device",
+    "retry_hash",
 )
 # Milliseconds for which rows are kept after nothing can need them: clocks differ.
 KEEP_SESSIONS: Final = 86_400_000
@@ -46,7 +49,9 @@ def session_from(row: Sequence[object]) -> Session | None:
     Returns:
         The session; `None` if the row holds what no session can.
     """
-    sid, sub, generation, created_at, rotated_at, expires_at, revoked_at, reason, ip, user_agent, device = row
+    sid, sub, generation, created_at, rotated_at, expires_at, revoked_at, reason, ip, user_agent, device, retry_hash = (
+        row
+    )
     # `type` and not `isinstance`: a bool is no number here, and no driver makes subclasses.
     if (
         type(sid) is str
@@ -61,6 +66,7 @@ def session_from(row: Sequence[object]) -> Session | None:
         and (ip is None or type(ip) is str)
         and (user_agent is None or type(user_agent) is str)
         and (device is None or type(device) is str)
+        and (retry_hash is None or type(retry_hash) is str)
     ):
         return Session(
             sid=sid,
@@ -74,23 +80,17 @@ def session_from(row: Sequence[object]) -> Session | None:
             ip=ip,
             user_agent=user_agent,
             device=device,
+            retry_hash=retry_hash,
         )
     return None
 
 
-def rotated_from(
-    rest: Sequence[object], sid: str, sub: str, generation: int, at: int, ip: str | None, user_agent: str | None
-) -> Session | None:
+def rotated_from(rest: Sequence[object], rotation: Rotation) -> Session | None:
     """Make a session of what a rotation wrote into a row and what it found there.
 
     Args:
         rest: What it found: created_at, expires_at, revoked_reason and device.
-        sid: The session's id.
-        sub: Whose it is.
-        generation: The generation it wrote.
-        at: The moment it wrote.
-        ip: The address it wrote.
-        user_agent: The program it wrote.
+        rotation: What it wrote.
 
     Returns:
         The session; `None` if the row holds what no session can.
@@ -103,16 +103,17 @@ def rotated_from(
         and (device is None or type(device) is str)
     ):
         return Session(
-            sid=sid,
-            sub=sub,
-            generation=generation,
+            sid=rotation.sid,
+            sub=rotation.sub,
+            generation=rotation.to_generation,
             created_at=created_at,
-            rotated_at=at,
+            rotated_at=rotation.at,
             expires_at=expires_at,
             revoked_reason=reason,
-            ip=ip,
-            user_agent=user_agent,
+            ip=rotation.ip,
+            user_agent=rotation.user_agent,
             device=device,
+            retry_hash=rotation.retry_hash,
         )
     return None
 
@@ -189,3 +190,25 @@ def later(one: int | None, other: int | None) -> int | None:
         The later.
     """
     return None if one is None or other is None else max(one, other)
+
+
+def known_version(found: object, newest: int, where: str) -> int:
+    """Refuse tables of a version that this library does not know.
+
+    Args:
+        found: The version that the database names.
+        newest: The version that this library writes.
+        where: What the message calls the database.
+
+    Returns:
+        The version.
+
+    Raises:
+        BadConfigurationError: It is later than `newest`, or no version.
+    """
+    if type(found) is not int or not 1 <= found <= newest:
+        raise BadConfigurationError(
+            f"{where} has the tables of version {found}, and this library knows version {newest}: upgrade "
+            "authx-fastapi, or use another database or JWT_STORE_PREFIX"
+        )
+    return found

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from authx.core.session import Cutoff, Revocation, Session
+from authx.core.session import Cutoff, Revocation, Rotation, Session
 from authx.exceptions import BadConfigurationError
 from authx.stores import InvalidRowError, Revocations, Sessions, masked_url
 from authx.stores.news import News
@@ -17,6 +17,7 @@ from authx.stores.prefixes import namespace_prefix, require_prefix
 from authx.stores.rows import (
     KEEP_REVOCATIONS,
     KEEP_SESSIONS,
+    known_version,
     revocation_from,
     rotated_from,
     session_from,
@@ -112,10 +113,10 @@ class SQLiteStore:
         await self._connections.close()
 
     async def create_schema(self) -> None:
-        """Create the tables that are not there yet. See `Store.create_schema`."""
+        """Create the tables that are not there yet, or upgrade them. See `Store.create_schema`."""
         connections = await self._connections.get()
-        if not await self._has_tables(connections):
-            await connections.run_durably(partial(create_tables, tables=self._tables))
+        if await self._version(connections) < SCHEMA_VERSION:
+            await connections.run_durably(partial(create_tables, sql=self._sql, tables=self._tables))
 
     async def create(self, session: Session) -> bool:
         """Insert a session if its id is not taken. See `Store.create`."""
@@ -132,6 +133,7 @@ class SQLiteStore:
             session.ip,
             session.user_agent,
             session.device,
+            session.retry_hash,
         )
         return await connections.run_durably(lambda durable: durable.execute(self._sql.create, values).rowcount == 1)
 
@@ -158,38 +160,36 @@ class SQLiteStore:
         connections = self._connections.here() or await self._connections.get()
         return sessions_from(await _read(connections, self._sql.list, (sub, now, limit)))
 
-    async def advance(
-        self,
-        sid: str,
-        sub: str,
-        *,
-        from_generation: int,
-        to_generation: int,
-        at: int,
-        expires_at: int | None,
-        ip: str | None,
-        user_agent: str | None,
-    ) -> Session | None:
+    async def advance(self, rotation: Rotation) -> Session | None:
         """Move a session forward by one compare-and-swap. See `Store.advance`.
 
         Raises:
             InvalidRowError: The row makes no sense.
         """
         connections = self._connections.here() or await self._connections.get()
+        values = (
+            rotation.sid,
+            rotation.sub,
+            rotation.from_generation,
+            rotation.to_generation,
+            rotation.at,
+            rotation.expires_at,
+            rotation.ip,
+            rotation.user_agent,
+            rotation.retry_hash,
+        )
         try:
-            rows = await connections.run(
-                self._sql.advance, (sid, sub, from_generation, to_generation, at, expires_at, ip, user_agent)
-            )
+            rows = await connections.run(self._sql.advance, values)
         except sqlite3.Error as error:
             if is_unreadable_text(error):
-                raise InvalidRowError(sid) from None
+                raise InvalidRowError(rotation.sid) from None
             raise
         if not rows:
             return None
         connections.wrote()
-        session = rotated_from(rows[0], sid, sub, to_generation, at, ip, user_agent)
+        session = rotated_from(rows[0], rotation)
         if session is None:
-            raise InvalidRowError(sid)
+            raise InvalidRowError(rotation.sid)
         return session
 
     async def revoke(self, revocation: Revocation) -> Revocation:
@@ -261,23 +261,18 @@ class SQLiteStore:
         connections = Connections(self._path)
         await connections.open()
         try:
-            await self._has_tables(connections)
+            await self._version(connections)
         except BaseException:
             await connections.close()
             raise
         return connections
 
-    async def _has_tables(self, connections: Connections) -> bool:
+    async def _version(self, connections: Connections) -> int:
+        """Read the version of the tables; 0 if there are none."""
         if (await connections.run(self._sql.has_tables))[0][0] == 0:
-            return False
+            return 0
         rows = await connections.run(self._sql.version)
-        version = rows[0][0] if rows else None
-        if version != SCHEMA_VERSION:
-            raise BadConfigurationError(
-                f"the database {self._path} has the tables of version {version}, and this library knows version "
-                f"{SCHEMA_VERSION}: upgrade authx-fastapi, or use another database or JWT_STORE_PREFIX"
-            )
-        return True
+        return known_version(rows[0][0] if rows else None, SCHEMA_VERSION, f"the database {self._path}")
 
     def _number_of(self, cursor: str) -> int:
         name, _, number = cursor.partition("-")

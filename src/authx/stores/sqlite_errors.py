@@ -19,6 +19,7 @@ _UNAVAILABLE: Final = _LOCKED | {
     sqlite3.SQLITE_PROTOCOL,
     sqlite3.SQLITE_READONLY,
 }
+_MISSING: Final = ("no such table", "no such column", "has no column")
 
 
 def is_locked(error: sqlite3.Error) -> bool:
@@ -53,16 +54,16 @@ def explained(error: sqlite3.Error, path: Path) -> Exception:
         path: The file.
 
     Returns:
-        `StoreUnavailableError` where the file could not be read or written, `BadConfigurationError` where the tables
-        are missing, and else the error itself.
+        `StoreUnavailableError` where the file could not be read or written, `BadConfigurationError` where a table or
+        a column is missing, and else the error itself.
     """
     code = _code(error)
     if code in _UNAVAILABLE:
         return StoreUnavailableError(f"the database {path.name} does not answer: {error}")
-    if code == sqlite3.SQLITE_ERROR and "no such table" in str(error):
+    if code == sqlite3.SQLITE_ERROR and any(words in str(error) for words in _MISSING):
         return BadConfigurationError(
-            f"the database {path} lacks a table ({error}): create the schema with JWT_STORE_CREATE_SCHEMA, "
-            "or run what `authx schema sqlite` prints"
+            f"the database {path} lacks a table or a column ({error}): create or upgrade the schema with "
+            "JWT_STORE_CREATE_SCHEMA, or run what `authx schema sqlite` prints"
         )
     return error
 

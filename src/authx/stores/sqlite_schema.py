@@ -9,9 +9,13 @@ from authx.stores.rows import COLUMNS
 
 __all__ = ["SCHEMA_VERSION", "Statements", "schema", "statements"]
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 _TABLES: Final = """\
+-- The tables of version {version}. To upgrade tables of version 1, run these two statements first:
+--     ALTER TABLE {p}sessions ADD COLUMN retry_hash TEXT;
+--     UPDATE {p}meta SET value = 2 WHERE name = 'schema_version';
+
 CREATE TABLE IF NOT EXISTS {p}meta (
     name TEXT PRIMARY KEY,
     value INTEGER NOT NULL
@@ -29,7 +33,8 @@ CREATE TABLE IF NOT EXISTS {p}sessions (
     ip TEXT,
     user_agent TEXT,
     device TEXT,
-    prune_at INTEGER
+    prune_at INTEGER,
+    retry_hash TEXT
 ) WITHOUT ROWID;
 
 CREATE INDEX IF NOT EXISTS {p}sessions_of_subject ON {p}sessions (sub, created_at);
@@ -82,6 +87,9 @@ class Statements:
 
     has_tables: str
     version: str
+    columns: str
+    add_retry_hash: str
+    upgraded: str
     create: str
     get: str
     list: str
@@ -115,9 +123,12 @@ def statements(prefix: str) -> Statements:
     return Statements(
         has_tables=f"SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = '{prefix}meta'",
         version=f"SELECT value FROM {prefix}meta WHERE name = 'schema_version'",
+        columns=f"SELECT name FROM pragma_table_info('{prefix}sessions')",
+        add_retry_hash=f"ALTER TABLE {prefix}sessions ADD COLUMN retry_hash TEXT",
+        upgraded=f"UPDATE {prefix}meta SET value = {SCHEMA_VERSION} WHERE name = 'schema_version' AND value = 1",
         create=f"""
             INSERT INTO {prefix}sessions ({columns}, prune_at)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?6)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?6)
             ON CONFLICT (sid) DO NOTHING""",
         get=f"""
             SELECT {row}, c.at, c.spared, {everyone}
@@ -137,7 +148,8 @@ def statements(prefix: str) -> Statements:
                 rotated_at = ?5,
                 expires_at = CASE WHEN expires_at IS NULL OR ?6 IS NULL THEN NULL ELSE max(expires_at, ?6) END,
                 ip = ?7,
-                user_agent = ?8
+                user_agent = ?8,
+                retry_hash = ?9
             WHERE sid = ?1 AND sub = ?2 AND generation = ?3
                 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?5)
                 AND NOT EXISTS (SELECT 1 FROM {prefix}cutoffs AS c

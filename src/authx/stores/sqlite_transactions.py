@@ -9,11 +9,12 @@ from authx.stores.sqlite_schema import Statements
 __all__ = ["create_tables", "prune_revocations", "prune_sessions", "revoke"]
 
 
-def create_tables(connection: sqlite3.Connection, tables: str) -> None:
-    """Create the tables that are not there yet.
+def create_tables(connection: sqlite3.Connection, sql: Statements, tables: str) -> None:
+    """Create the tables that are not there yet, and upgrade those of version 1.
 
     Args:
         connection: In a transaction.
+        sql: The store's statements.
         tables: The statements that create them.
     """
     statement = ""
@@ -23,6 +24,9 @@ def create_tables(connection: sqlite3.Connection, tables: str) -> None:
         if sqlite3.complete_statement(statement):
             connection.execute(statement)
             statement = ""
+    if ("retry_hash",) not in connection.execute(sql.columns).fetchall():
+        connection.execute(sql.add_retry_hash)
+    connection.execute(sql.upgraded)
 
 
 def revoke(connection: sqlite3.Connection, sql: Statements, revocation: Revocation) -> Revocation:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, ParamSpec, TypeAlias, TypeVar, get_args
 
 from authx.exceptions import StoreUnavailableError
-from authx.stores import Cutoff, Revocation, Revocations, Session, Sessions, Store, namespace_of
+from authx.stores import Cutoff, Revocation, Revocations, Rotation, Session, Sessions, Store, namespace_of
 
 __all__ = ["FaultyStore", "Operation"]
 
@@ -141,31 +141,9 @@ class FaultyStore:
         """As `Store.list`."""
         return await self._do("list", self.store.list, sub, now, limit)
 
-    async def advance(
-        self,
-        sid: str,
-        sub: str,
-        *,
-        from_generation: int,
-        to_generation: int,
-        at: int,
-        expires_at: int | None,
-        ip: str | None,
-        user_agent: str | None,
-    ) -> Session | None:
+    async def advance(self, rotation: Rotation) -> Session | None:
         """As `Store.advance`."""
-        return await self._do(
-            "advance",
-            self.store.advance,
-            sid,
-            sub,
-            from_generation=from_generation,
-            to_generation=to_generation,
-            at=at,
-            expires_at=expires_at,
-            ip=ip,
-            user_agent=user_agent,
-        )
+        return await self._do("advance", self.store.advance, rotation)
 
     async def revoke(self, revocation: Revocation) -> Revocation:
         """As `Store.revoke`."""

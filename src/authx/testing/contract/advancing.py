@@ -49,6 +49,43 @@ class AdvancingContract:
         assert await store.get(row.sid) == (moved, None)
 
     @on_a_loop
+    async def test_advance_replaces_the_retry_hash_and_nothing_else_does(self, store: Store, other: Store) -> None:
+        row = session_of()
+        await store.create(row)
+        assert (await store.get(row.sid))[0] == row
+        moved = await advance(store, row, retry_hash="a" * 32)
+        assert moved == replace(row, generation=2, rotated_at=NOW + 1000, retry_hash="a" * 32)
+        assert await other.get(row.sid) == (moved, None)
+        assert await advance(store, row, retry_hash="b" * 32) is None
+        assert not await store.create(replace(row, retry_hash="b" * 32))
+        assert await other.get(row.sid) == (moved, None)
+        assert await other.list("alice", NOW) == [moved]
+        moved = await advance(store, moved, retry_hash="c" * 32)
+        assert moved is not None
+        assert moved.retry_hash == "c" * 32
+        await store.revoke(end_session(moved))
+        found, _ = await other.get(row.sid)
+        assert found is not None
+        assert found.retry_hash == "c" * 32
+
+    @on_a_loop
+    async def test_advance_without_a_retry_hash_forgets_that_of_the_row(self, store: Store) -> None:
+        row = session_of(retry_hash="a" * 32)
+        await store.create(row)
+        moved = await advance(store, row, retry_hash=None)
+        assert moved == replace(row, generation=2, rotated_at=NOW + 1000, retry_hash=None)
+        assert await store.get(row.sid) == (moved, None)
+
+    @on_a_loop
+    async def test_only_one_of_many_rotations_keeps_its_retry_hash(self, store: Store, other: Store) -> None:
+        row = session_of()
+        await store.create(row)
+        stores = (store, other)
+        moves = await at_once(10, lambda number: advance(stores[number % 2], row, retry_hash=f"{number:032}"))
+        (won,) = [move for move in moves if move is not None]
+        assert await store.get(row.sid) == (won, None)
+
+    @on_a_loop
     async def test_advance_may_skip_generations(self, store: Store) -> None:
         row = session_of(generation=3)
         await store.create(row)

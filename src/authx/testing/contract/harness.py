@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
 from authx.core.ids import session_id
-from authx.core.session import Revocation, Session
+from authx.core.session import Revocation, Rotation, Session
 from authx.stores import Store
 
 __all__ = [
@@ -94,22 +94,23 @@ async def advance(store: Store, row: Session, **changes: Any) -> Session | None:
     Args:
         store: The store.
         row: The row as it is.
-        **changes: Arguments that are to be different.
+        **changes: Fields of the rotation that are to be different.
 
     Returns:
         The new row, or `None`.
     """
-    arguments: dict[str, Any] = {
-        "sid": row.sid,
-        "sub": row.sub,
-        "from_generation": row.generation,
-        "to_generation": row.generation + 1,
-        "at": row.rotated_at + 1000,
-        "expires_at": row.expires_at,
-        "ip": row.ip,
-        "user_agent": row.user_agent,
-    }
-    return await store.advance(**(arguments | changes))
+    rotation = Rotation(
+        sid=row.sid,
+        sub=row.sub,
+        from_generation=row.generation,
+        to_generation=row.generation + 1,
+        at=row.rotated_at + 1000,
+        expires_at=row.expires_at,
+        retry_hash=row.retry_hash,
+        ip=row.ip,
+        user_agent=row.user_agent,
+    )
+    return await store.advance(replace(rotation, **changes))
 
 
 def end_session(row: Session, **fields: Any) -> Revocation:

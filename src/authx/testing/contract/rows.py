@@ -85,6 +85,13 @@ class RowsContract:
         assert await store.get(row.sid, "carol") == (row, None)
         assert await store.get("", "bob") == (None, Cutoff(at=bob.at))
 
+    @on_a_loop
+    async def test_keeps_the_retry_hash_of_a_session_that_begins_with_its_first_refresh(self, store: Store) -> None:
+        row = session_of(retry_hash="a" * 32)
+        assert await store.create(row)
+        assert await store.get(row.sid) == (row, None)
+        assert "aaaa" not in repr(row)
+
     # List
 
     @on_a_loop
