@@ -567,3 +567,109 @@ def test_openapi_shows_the_statuses_of_a_limited_guard_and_no_scheme(auth):
     assert {"401", "429"} < set(operation["responses"])
     assert "security" not in operation
     assert "parameters" not in operation
+
+
+# --- made inside a route --------------------------------------------------------------------------
+
+
+def statuses(auth, make_key_func, hosts, limit=2):
+    """What requests from these hosts get whose limit is made anew for each of them."""
+
+    async def ask(host):
+        made = request(host, authorization=f"Bearer {auth.create_access_token('alice')}")
+        try:
+            await auth.rate_limited(limit, 60, key_func=make_key_func(made))(made)
+        except RateLimitExceeded:
+            return 429
+        return 200
+
+    return [asyncio.run(ask(host)) for host in hosts]
+
+
+class KeyFunctions:
+    """Ways to name a key that give a new object each time."""
+
+    @staticmethod
+    def plain(made):
+        return lambda asked: asked.client.host
+
+    @staticmethod
+    def captured(made):
+        return lambda _: made.client.host
+
+    @staticmethod
+    def captured_value(made):
+        host = made.client.host
+        return lambda _: host
+
+    @staticmethod
+    def default(made):
+        return lambda _, host=made.client.host: host
+
+    @staticmethod
+    def partial(made):
+        return functools.partial(lambda host, _: host, made.client.host)
+
+    @staticmethod
+    def instance(made):
+        return ByHost()
+
+    @staticmethod
+    def method(made):
+        return ByHost().name
+
+    @staticmethod
+    def coroutine(made):
+        async def name(asked):
+            return asked.client.host
+
+        return name
+
+
+class ByHost:
+    def __call__(self, asked):
+        return asked.client.host
+
+    def name(self, asked):
+        return asked.client.host
+
+
+WAYS = ["plain", "captured", "captured_value", "default", "partial", "instance", "method", "coroutine"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_key_function_that_is_made_for_each_request_limits_by_the_key_it_names(auth, way):
+    hosts = ["192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.1", "192.0.2.2", "192.0.2.2"]
+    assert statuses(auth, getattr(KeyFunctions, way), hosts) == [200, 200, 200, 429, 200, 429]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_limit_that_is_made_for_each_request_takes_no_more_memory(auth, way):
+    statuses(auth, getattr(KeyFunctions, way), ["192.0.2.1"] * 20)
+    assert len(auth._limited._known) == 1
+
+
+def test_limits_without_end_are_forgotten_one_by_one(auth):
+    for limit in range(1100):
+        auth.rate_limited(limit, 60)
+    assert len(auth._limited._known) == 1000
+
+
+def test_the_same_arguments_give_the_same_dependency(auth):
+    def by_host(asked):
+        return asked.client.host
+
+    assert auth.rate_limited(5, 60, by_host) is auth.rate_limited(5, 60, by_host)
+    assert auth.rate_limited(5, 60) is auth.rate_limited(5, 60)
+
+
+def test_other_limits_and_other_functions_count_apart(auth):
+    first, second = (lambda asked: "one"), (lambda asked: "one")
+    guards = [auth.rate_limited(5, 60, first), auth.rate_limited(5, 60, second), auth.rate_limited(6, 60, first)]
+    assert len({id(guard.limiter.backend) for guard in guards}) == 3
+
+
+@pytest.mark.parametrize("key_func", ["host", 7, ["host"]])
+def test_a_key_function_that_is_none_is_refused(auth, key_func):
+    with pytest.raises(TypeError, match="key_func must be a function"):
+        auth.rate_limited(5, 60, key_func)

@@ -20,7 +20,7 @@ from authx.dependencies import AuthXDependency
 from authx.exceptions import AuthXException, InvalidRequestError, MissingTokenError
 from authx.http.callbacks import Callback
 from authx.http.cookie_writer import CookieWriter
-from authx.http.credentials import mark_issued
+from authx.http.credentials import mark_private
 from authx.http.errors import ErrorAnswers, respond
 from authx.http.gate import Gate
 from authx.http.injections import Injection, NotADependency, SubjectGuard, TokenFinder, make_subject_guard
@@ -29,7 +29,7 @@ from authx.http.requirement import Requirement
 from authx.http.security import Guard, make_guard
 from authx.http.session_methods import SessionMethods
 from authx.issuer import TokenRequest
-from authx.ratelimit import LimitedGuard, RateLimiter
+from authx.ratelimit import LimitedGuard, LimitedGuards
 from authx.schema import RequestToken, TokenPayload, TokenResponse
 from authx.token import to_bytes
 from authx.types import UID, RateLimitKeyFunc, StringOrSequence, T, TokenLocation, TokenType
@@ -94,7 +94,7 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
         self._applications: list[weakref.ref[FastAPI]] = []
         # A guard lives as long as a route holds it; one made for a single request does not stay.
         self._guards: weakref.WeakValueDictionary[Requirement, Guard] = weakref.WeakValueDictionary()
-        self._limited: dict[tuple[int, int, RateLimitKeyFunc | None], LimitedGuard] = {}
+        self._limited = LimitedGuards()
         self._subject: SubjectGuard[T] | None = None
         self._finders = {kind: TokenFinder(self._gate, kind) for kind in _BOTH}
         self._follow(self._gate.config)
@@ -199,7 +199,7 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
             TypeError: `data` sets a reserved claim, or `uid` has a wrong type.
             ValueError: An argument cannot be part of a token.
         """
-        mark_issued()
+        mark_private()
         request = TokenRequest(
             uid=uid,
             fresh=fresh,
@@ -242,7 +242,7 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
             TypeError: `data` sets a reserved claim, or `uid` has a wrong type.
             ValueError: An argument cannot be part of a token.
         """
-        mark_issued()
+        mark_private()
         request = TokenRequest(uid=uid, headers=headers, expiry=expiry, data=data, audience=audience, scopes=scopes)
         return self._gate.wiring.issuer.refresh_token(request, self._gate.clock()).token
 
@@ -279,7 +279,7 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
             TypeError: `data` sets a reserved claim, or `uid` has a wrong type.
             ValueError: An argument cannot be part of a token.
         """
-        mark_issued()
+        mark_private()
         issuer, now = self._gate.wiring.issuer, self._gate.clock()
         sid, csrf = issuer.new_session(uid, now), issuer.new_csrf()
         access = TokenRequest(
@@ -500,7 +500,9 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
     ) -> LimitedGuard:
         """Make a dependency that counts requests first and then asks for an access token.
 
-        The same arguments give the same object with the same counts, also where it is made inside a route.
+        The same arguments have the same counts, also where it is made inside a route. Functions from the same
+        place in the code count together: a lambda in a route, or what a factory makes. Let them return keys that
+        differ where requests are to be counted apart.
 
         Args:
             max_requests: How many requests a key may make in a window.
@@ -512,13 +514,9 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
 
         Raises:
             BadConfigurationError: The limits make no sense.
+            TypeError: `key_func` cannot be called.
         """
-        key = (max_requests, window, key_func)
-        limited = self._limited.get(key)
-        if limited is None:
-            limiter = RateLimiter(max_requests, window, key_func=key_func)
-            limited = self._limited[key] = LimitedGuard(limiter, self.access_token_required)
-        return limited
+        return self._limited.get(max_requests, window, key_func, self.access_token_required)
 
     def _guard(self, requirement: Requirement) -> Guard:
         guard = self._guards.get(requirement)

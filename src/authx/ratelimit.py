@@ -8,8 +8,10 @@ with several worker processes and the default backend each process counts for it
 import heapq
 import math
 from collections.abc import Callable
+from functools import partial
 from hashlib import blake2b
 from inspect import isawaitable
+from threading import Lock
 from typing import Annotated, Final, Protocol, cast, runtime_checkable
 
 from fastapi.security import SecurityScopes
@@ -23,11 +25,19 @@ from authx.http.security import NO_SCOPES, Guard
 from authx.schema import TokenPayload
 from authx.types import RateLimitKeyFunc
 
-__all__ = ["InMemoryBackend", "LimitedGuard", "RateLimitBackend", "RateLimiter", "TimedRateLimitBackend"]
+__all__ = [
+    "InMemoryBackend",
+    "LimitedGuard",
+    "LimitedGuards",
+    "RateLimitBackend",
+    "RateLimiter",
+    "TimedRateLimitBackend",
+]
 
 _CLASS: Final = NotADependency("RateLimiter is a class. Write Depends(RateLimiter(max_requests=10, window=60)).")
 _FREED_PER_CALL = 4
 _LONGEST_KEY = 128
+_MAX_PLACES = 1000
 
 
 class RateLimitBackend(Protocol):
@@ -191,6 +201,7 @@ class RateLimiter:
 
     Raises:
         BadConfigurationError: A negative number of requests or of seconds.
+        TypeError: `key_func` cannot be called.
     """
 
     def __init__(
@@ -207,6 +218,8 @@ class RateLimiter:
                 "A rate limiter needs max_requests and window (seconds) of 0 or more, "
                 f"got {max_requests!r} and {window!r}"
             )
+        if key_func is not None and not callable(key_func):
+            raise TypeError(f"key_func must be a function of the request, not {type(key_func).__name__}")
         self.max_requests = max_requests
         self.window = window
         self.backend: RateLimitBackend = InMemoryBackend(clock) if backend is None else backend
@@ -277,3 +290,34 @@ class LimitedGuard:
     def error_statuses(self, method: str) -> dict[int, str]:
         """See `authx.http.openapi.Describable`."""
         return self.guard.error_statuses(method) | self.limiter.error_statuses(method)
+
+
+class LimitedGuards:
+    """The limited guards of one instance: those with equal limits and key functions of one place share counts."""
+
+    def __init__(self) -> None:
+        self._known: Final[dict[tuple[float, float, object], LimitedGuard]] = {}
+        self._lock: Final = Lock()
+
+    def get(self, max_requests: int, window: int, key_func: RateLimitKeyFunc | None, guard: Guard) -> LimitedGuard:
+        """Find or make a guard; see `AuthX.rate_limited`."""
+        place = (max_requests, window, _place_of(key_func))
+        with self._lock:
+            known = self._known.get(place)
+            if known is None:
+                known = LimitedGuard(RateLimiter(max_requests, window, key_func=key_func), guard)
+                if len(self._known) >= _MAX_PLACES:
+                    del self._known[next(iter(self._known))]
+                self._known[place] = known
+        if key_func is not None and known.limiter.key_func is not key_func:
+            # The same lambda, made anew: it has captured values of its own, and names keys by them.
+            return LimitedGuard(RateLimiter(max_requests, window, known.limiter.backend, key_func), guard)
+        return known
+
+
+def _place_of(function: object) -> object:
+    """Name the place in the code that a function was made at: a lambda in a route is a new object each time."""
+    while isinstance(function, partial):
+        function = function.func
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    return type(function) if code is None else (code.co_filename, code.co_qualname, code)

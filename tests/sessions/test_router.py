@@ -289,6 +289,37 @@ async def test_refresh_reads_a_json_body_where_that_is_a_location(make_world):
     assert (answer.status_code, answer.json()["code"]) == (400, "request_invalid")
 
 
+async def test_every_route_works_where_the_body_is_the_only_place(make_world):
+    world = await make_world(JWT_TOKEN_LOCATION=["json"])
+    tokens = (await world.http.post("/auth/login", json=RIGHT)).json()
+    old = tokens
+    answer = await world.http.post("/auth/refresh", json={"refresh_token": tokens["refresh_token"]})
+    assert answer.status_code == 200
+    tokens = answer.json()
+    again = await world.http.post("/auth/login", json=RIGHT | {"refresh_token": tokens["refresh_token"]})
+    assert again.status_code == 200
+    answer = await world.http.post("/door", json={"access_token": old["access_token"]})
+    assert answer.json()["code"] == "session_revoked"
+    tokens = again.json()
+    assert (await world.http.post("/door", json={"access_token": tokens["access_token"]})).status_code == 200
+    for body in ({"access_token": tokens["access_token"]}, {"refresh_token": tokens["refresh_token"]}, {}):
+        assert (await world.http.post("/auth/logout", json=body)).status_code == 200
+    answer = await world.http.post("/door", json={"access_token": tokens["access_token"]})
+    assert answer.json()["code"] == "session_revoked"
+    tokens = (await world.http.post("/auth/login", json=RIGHT)).json()
+    answer = await world.http.post("/auth/logout/all", json={"access_token": tokens["access_token"]})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("path", ["login", "refresh", "logout", "logout/all"])
+@pytest.mark.parametrize("body", [b"{", b"[]", b"null", b"\xff", b"", b'{"a": ' * 5000, b" " * 2_000_000])
+async def test_no_route_answers_a_bad_body_with_a_500(make_world, path, body):
+    world = await make_world(JWT_TOKEN_LOCATION=["json", "cookies"], JWT_CSRF_CHECK_FORM=True)
+    headers = {"Content-Type": "application/json"}
+    answer = await world.http.post(f"/auth/{path}", content=body, headers=headers)
+    assert answer.status_code == 200 if path == "logout" else answer.status_code in (400, 401)
+
+
 async def test_the_access_token_in_the_header_and_the_refresh_token_in_a_cookie(make_world):
     site = await make_world(
         JWT_TOKEN_LOCATION=["headers"],

@@ -1,13 +1,19 @@
 """An application's own functions: sync or async, plain, partial or object, all answer alike."""
 
+import os
 from collections.abc import Callable
 from functools import partial
 from inspect import isawaitable, iscoroutinefunction
 from typing import Any, Final
 
-from starlette.concurrency import run_in_threadpool
+from anyio import CapacityLimiter, to_thread
+from anyio.lowlevel import RunVar
 
 __all__ = ["Callback"]
+
+_LOGIN_THREADS: Final = min(32, (os.cpu_count() or 1) + 4)
+# One for each event loop, made where it is first needed.
+_login_limiter: Final[RunVar[CapacityLimiter]] = RunVar("authx_login_limiter")
 
 
 class Callback:
@@ -18,18 +24,21 @@ class Callback:
     Args:
         function: A function, coroutine function, partial, or an object with `__call__`.
         inline: Whether a sync function runs on the event loop: right for a look-up in memory.
+        for_strangers: Whether anybody can have it called. Then its threads are counted apart from those that
+            serve all `def` routes, so that it cannot occupy them.
 
     Raises:
         TypeError: `function` cannot be called.
     """
 
-    __slots__ = ("_on_loop", "function")
+    __slots__ = ("_for_strangers", "_on_loop", "function")
 
-    def __init__(self, function: Callable[..., Any], *, inline: bool = False) -> None:
+    def __init__(self, function: Callable[..., Any], *, inline: bool = False, for_strangers: bool = False) -> None:
         if not callable(function):
             raise TypeError(f"a callback must be a function, not {type(function).__name__}: pass it without calling it")
         self.function: Final = function
         self._on_loop = inline or _is_async(function)
+        self._for_strangers = for_strangers
 
     async def __call__(self, *arguments: object, **more: Any) -> object:
         """Ask.
@@ -44,8 +53,17 @@ class Callback:
         if self._on_loop:
             answer = self.function(*arguments, **more)
         else:
-            answer = await run_in_threadpool(self.function, *arguments, **more)
+            limiter = _limiter_of_logins() if self._for_strangers else None
+            answer = await to_thread.run_sync(partial(self.function, *arguments, **more), limiter=limiter)
         return await answer if isawaitable(answer) else answer
+
+
+def _limiter_of_logins() -> CapacityLimiter:
+    limiter = _login_limiter.get(None)
+    if limiter is None:
+        limiter = CapacityLimiter(_LOGIN_THREADS)
+        _login_limiter.set(limiter)
+    return limiter
 
 
 def _is_async(function: Callable[..., Any]) -> bool:

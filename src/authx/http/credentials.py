@@ -12,7 +12,7 @@ from typing import Final
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["CredentialsMiddleware", "current_scope", "mark_issued", "send_cookies"]
+__all__ = ["CredentialsMiddleware", "current_scope", "mark_private", "send_cookies"]
 
 _KEY: Final = "authx.jar"
 _COOKIE: Final = b"set-cookie"
@@ -99,8 +99,8 @@ def _jar() -> _Jar | None:
     return jar
 
 
-def mark_issued() -> None:
-    """Note that the answer may carry a token, so that nothing on its way keeps it (RFC 6749 section 5.1)."""
+def mark_private() -> None:
+    """Note that the answer may show a token or a user's sessions, so that no cache keeps it (RFC 6749 section 5.1)."""
     _jar()
 
 

@@ -112,7 +112,7 @@ class _Routes:
 
     def __init__(self, auth: "AuthX[Any]", authenticate: Authenticate) -> None:
         self._auth = auth
-        self._authenticate = Callback(authenticate)
+        self._authenticate = Callback(authenticate, for_strangers=True)
 
     def add_to(self, router: APIRouter, paths: Mapping[str, str]) -> None:
         """Add the routes to a router."""

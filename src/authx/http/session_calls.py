@@ -27,7 +27,7 @@ from authx.exceptions import (
 )
 from authx.http.client import client_of
 from authx.http.cookie_writer import CookieWriter
-from authx.http.credentials import mark_issued, send_cookies
+from authx.http.credentials import mark_private, send_cookies
 from authx.http.gate import Gate
 from authx.http.locations import Found
 from authx.http.requirement import Requirement
@@ -414,7 +414,7 @@ def _same_successor(row: Session, other: Session) -> bool:
 
 
 def _send(answer: _Answer, response: Response, *, on_error: bool) -> SessionTokens:
-    mark_issued()
+    mark_private()
     if answer.cookies:
         send_cookies(response, answer.cookies, on_error=on_error)
     response.headers["Cache-Control"] = "no-store"

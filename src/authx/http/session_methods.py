@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from authx.core.ids import is_session_id, is_session_id_of, require_session_id
+from authx.http.credentials import mark_private
 from authx.http.gate import Gate
 from authx.issuer import LoginDetails
 from authx.schema import SessionInfo, SessionTokens
@@ -192,6 +193,7 @@ class SessionMethods:
             ValueError: `uid` cannot be a subject.
         """
         sub = to_subject(uid)
+        mark_private()
         if self._foreign_store is not None:
             return await self._foreign_store.list_by_user(sub)
         return [] if self._gate.engine is None else await self._gate.session_calls.admin.list(sub)
@@ -209,6 +211,7 @@ class SessionMethods:
             StoreUnavailableError: The store does not answer.
             TypeError: `session_id` is not a `str`.
         """
+        mark_private()
         if self._foreign_store is not None:
             return await self._foreign_store.get(session_id)
         if not isinstance(session_id, str):
