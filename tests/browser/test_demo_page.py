@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 from tests.demo.server import Demo, running_demo
 
 PHONE = {"width": 375, "height": 800}
@@ -143,6 +143,54 @@ def test_a_logout_in_one_tab_shows_in_the_other(page, demo, button):
     expect(other.locator("#who")).to_have_text("Not signed in")
 
 
+# Events
+
+
+def replays(page: Page) -> Locator:
+    """The replays of the page's own session."""
+    return page.locator("#events li", has_text="replay").filter(has_text="this session")
+
+
+def test_two_users_see_their_own_events_only(page, another_browser, demo):
+    alice = sign_in(visit(another_browser, demo), "alice")
+    press(alice, "Refresh from ten tabs at once")
+    expect(replays(alice)).to_have_count(9)
+    press(page, "Lose the response")
+    expect(replays(page)).to_have_count(1)
+    for _ in range(2):
+        expect(alice.locator("#events li", has_text="replay")).to_have_count(9)
+        expect(alice.locator("#events li", has_text="another session")).to_have_count(0)
+        alice.reload()
+
+
+def test_whoever_signs_in_next_sees_nothing_of_the_one_before(page, demo):
+    press(page, "Lose the response")
+    expect(page.locator("#events li").first).to_contain_text("replay")
+    press(page, "Log out")
+    expect(page.locator("#who")).to_have_text("Not signed in")
+    expect(page.locator("#events li")).to_have_count(0)
+    sign_in(page, "alice")
+    expect(page.locator("#live")).to_have_text("Live.")
+    expect(page.locator("#events li").first).to_contain_text("this session")
+    expect(page.locator("#events li", has_text="Log out")).to_have_count(0)
+    press(page, "Log out everywhere")
+
+
+def test_a_tab_in_which_another_one_signed_somebody_else_in_shows_their_events_instead(page, demo):
+    press(page, "Lose the response")
+    expect(page.locator("#events li").first).to_contain_text("replay")
+    other = visit(page.context, demo)
+    other.evaluate(
+        """import('./client.js').then(({ createAuthClient }) =>
+        createAuthClient().login({ username: 'alice', password: 'alice' }))"""
+    )
+    expect(page.locator("#who")).to_have_text("Signed in as alice")
+    expect(page.locator("#live")).to_have_text("Live.")
+    expect(page.locator("#events li").first).to_contain_text("this session")
+    expect(page.locator("#lose-said li")).to_have_count(0)
+    press(page, "Log out everywhere")
+
+
 # The lab
 
 
@@ -151,7 +199,7 @@ def test_ten_tabs_that_refresh_at_once_get_one_successor(page):
     said = page.locator("#ten-said")
     expect(said).to_contain_text("10 of 10 were answered with 200.")
     expect(said).to_contain_text("one and the same refresh token, of generation 3")
-    expect(page.locator("#events li", has_text="replay")).to_have_count(9)
+    expect(replays(page)).to_have_count(9)
     expect(page.locator("#who")).to_have_text("Signed in as test")
 
 

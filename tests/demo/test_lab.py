@@ -1,15 +1,19 @@
 """The lab behind the demo's page: a store that can be stopped, answers that get lost, events as they happen."""
 
+import asyncio
 import json
 import threading
 
 import pytest
 from fastapi.testclient import TestClient
+from tests.waiting import PATIENCE
 
+from authx import AuthX
+from authx.demo import lab as demo_lab
 from authx.demo.app import create_app, demo_config
+from authx.token import decode_token
 
 CREDENTIALS = {"username": "test", "password": "test"}
-SECONDS = 10
 SECRET = "the secret of a demo that several processes serve"
 
 
@@ -55,7 +59,7 @@ class Listener:
             target=self._read, args=(client, tokens["access_token"], f"after={after}&run={run or lab.run}")
         )
         self._thread.start()
-        assert begun.wait(SECONDS)
+        assert begun.wait(PATIENCE)
 
     def _read(self, client, token, query):
         with client.stream("GET", f"/lab/events?{query}", headers=bearer(token)) as answer:
@@ -64,9 +68,13 @@ class Listener:
 
     def finish(self):
         """Wait for the end of the stream; return what was heard."""
-        self._thread.join(SECONDS)
+        self._thread.join(PATIENCE)
         assert not self._thread.is_alive()
         return self.heard
+
+
+def sid_of(tokens):
+    return decode_token(tokens["access_token"], "", verify=False)["sid"]
 
 
 def stop(client, tokens, seconds):
@@ -137,11 +145,72 @@ def test_a_thief_shows_among_the_events_of_his_victim(client):
     assert (theft["event"], theft["distance"]) == ("refresh_reused", 2)
 
 
-def test_a_user_hears_nothing_of_others_but_of_what_concerns_nobody(client):
-    client.post("/login", json={"username": "alice", "password": "wrong"})
+def test_a_user_hears_nothing_of_others(client):
     log_in(client, "alice")
+    mine = log_in(client)
+    others = log_in(client, "alice")
+    client.post("/refresh", headers=bearer(others["refresh_token"]))
+    client.post("/logout/all", headers=bearer(others["access_token"]))
+    heard = events_of_session(client, mine)
+    assert [event["event"] for event in heard] == ["login", "logout"]
+    assert {event["session_id"] for event in heard} == {sid_of(mine)}
+
+
+def test_a_user_hears_nothing_of_failed_logins_and_forged_requests_of_nobody_knows_whom(client):
+    client.post("/login", json={"username": "test", "password": "wrong"})
+    client.post("/login", json={"username": "test", "password": "test"})
+    assert client.post("/refresh", headers={"X-CSRF-TOKEN": "guessed"}).status_code == 403
     heard = [event["event"] for event in events_of_session(client, log_in(client))]
-    assert heard == ["login_failed", "login", "logout"]
+    assert not {"login_failed", "csrf_failed"} & set(heard)
+
+
+def test_the_numbers_of_events_do_not_tell_how_many_others_there_were(client):
+    for _ in range(3):
+        log_in(client, "alice")
+    assert [event["id"] for event in events_of_session(client, log_in(client))] == [1, 2]
+
+
+def test_the_events_of_others_push_out_nobody_s(client, monkeypatch):
+    monkeypatch.setattr(demo_lab, "_KEPT_EVENTS", 2)
+    mine = log_in(client)
+    for _ in range(5):
+        log_in(client, "alice")
+    assert [event["event"] for event in events_of_session(client, mine)] == ["login", "logout"]
+    assert [event["id"] for event in client.app.state.lab.events("alice", 0)] == [4, 5]
+
+
+def test_a_session_that_was_revoked_by_its_id_is_told_to_its_user_alone(client):
+    mine, other, stranger = log_in(client), log_in(client), log_in(client, "alice")
+    client.delete(f"/sessions/{sid_of(other)}", headers=bearer(mine["access_token"]))
+    told = [(event["event"], event["session_id"]) for event in events_of_session(client, mine)]
+    assert ("session_revoked", sid_of(other)) in told
+    assert [event["event"] for event in events_of_session(client, stranger)] == ["login", "logout"]
+
+
+def test_the_stream_ends_when_somebody_else_signs_in_with_the_same_browser(client):
+    before = log_in(client)
+    client.post("/login", json={"username": "test", "password": "test"})
+    first = client.cookies["access_token_cookie"]
+    listener = Listener(client, {"access_token": first})
+    client.post("/login", json={"username": "alice", "password": "alice"})
+    assert "alice" not in json.dumps(listener.finish())
+    assert client.get("/protected", headers=bearer(before["access_token"])).status_code == 200
+
+
+def test_the_stream_ends_with_a_session_that_another_program_has_ended(tmp_path, monkeypatch):
+    monkeypatch.setenv("JWT_SECRET_KEY", SECRET)
+    monkeypatch.setenv("JWT_STORE_URL", f"sqlite:///{tmp_path}/auth.db")
+    with TestClient(create_app(demo_config())) as client:
+        tokens = log_in(client)
+        listener = Listener(client, tokens)
+
+        async def end_it():
+            other = AuthX(demo_config())
+            await other.revoke_session(sid_of(tokens))
+            await other.close()
+
+        asyncio.run(end_it())
+        assert [event["event"] for event in listener.finish()] == ["login"]
 
 
 def test_events_are_told_from_where_the_page_has_got_to(client, app):

@@ -12,6 +12,9 @@ import secrets
 from collections.abc import Iterator
 
 import pytest
+from tests.waiting import PATIENCE
+
+from authx.stores import postgresql_connectors, postgresql_lanes, redis_wire
 
 from .postgres_server import a_postgres_url, drop_tables
 
@@ -22,6 +25,18 @@ pytest.register_assert_rewrite(f"{__package__}.model")
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def _patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let stores take their time where it is tested what all of them do: their time limits have tests of their own."""
+    if "make_store" not in request.fixturenames and request.path.stem != "test_model":
+        return
+    monkeypatch.setattr(redis_wire, "_CONNECT_TIMEOUT", PATIENCE)
+    monkeypatch.setattr(redis_wire.Lanes.call, "__defaults__", (PATIENCE,))
+    monkeypatch.setattr(postgresql_lanes, "STATEMENT_SECONDS", PATIENCE)
+    monkeypatch.setattr(postgresql_lanes, "_WAIT_SECONDS", PATIENCE)
+    monkeypatch.setitem(postgresql_connectors._SETTINGS, "statement_timeout", f"{1000 * PATIENCE:.0f}")
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from authx import AuthX, TokenPayload
-from authx.exceptions import AuthXException, StoreUnavailableError
+from authx.exceptions import StoreUnavailableError
 from authx.sessions.events import EVENTS, SecurityEvent
 from authx.stores import Store
 from authx.testing import FaultyStore
@@ -28,7 +28,9 @@ _LONGEST_STOP: Final = 25
 _KEPT_EVENTS: Final = 1000
 _LOOK_EVERY: Final = 0.25
 _SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS events (id INTEGER PRIMARY KEY AUTOINCREMENT, uid TEXT, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS events (
+    uid TEXT NOT NULL, id INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (uid, id)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS switch (id INTEGER PRIMARY KEY CHECK (id = 1), stopped_until REAL NOT NULL);
 INSERT OR IGNORE INTO switch VALUES (1, 0);
 CREATE TABLE IF NOT EXISTS run (id INTEGER PRIMARY KEY CHECK (id = 1), name TEXT NOT NULL DEFAULT (hex(randomblob(8))));
@@ -56,8 +58,13 @@ class Lab:
         (self.run,) = self._database.execute("SELECT name FROM run").fetchone()
         self.closing = False
 
-    def note(self, event: SecurityEvent) -> None:
-        """Keep an event for a while."""
+    def note(self, event: SecurityEvent, uid: str) -> None:
+        """Keep an event for a while.
+
+        Args:
+            event: The event.
+            uid: The user it concerns; nobody else is told of it, nor how many events others have.
+        """
         body = {
             "event": event.event,
             "at": event.at.isoformat(),
@@ -66,11 +73,17 @@ class Lab:
             "user_agent": event.user_agent,
             "distance": event.distance,
         }
-        cursor = self._database.execute("INSERT INTO events (uid, body) VALUES (?, ?)", (event.uid, json.dumps(body)))
-        self._database.execute("DELETE FROM events WHERE id <= ?", ((cursor.lastrowid or 0) - _KEPT_EVENTS,))
+        self._database.execute(
+            "INSERT INTO events SELECT ?1, coalesce(max(id), 0) + 1, ?2 FROM events WHERE uid = ?1",
+            (uid, json.dumps(body)),
+        )
+        self._database.execute(
+            "DELETE FROM events WHERE uid = ?1 AND id <= (SELECT max(id) FROM events WHERE uid = ?1) - ?2",
+            (uid, _KEPT_EVENTS),
+        )
 
     def events(self, uid: str, after: int) -> list[dict[str, Any]]:
-        """List what concerns a user, and what concerns nobody in particular.
+        """List what concerns a user.
 
         Args:
             uid: The user.
@@ -80,7 +93,7 @@ class Lab:
             The events, oldest first, each with its `id` and the `run`.
         """
         rows = self._database.execute(
-            "SELECT id, body FROM events WHERE id > ? AND (uid = ? OR uid IS NULL) ORDER BY id", (after, uid)
+            "SELECT id, body FROM events WHERE uid = ? AND id > ? ORDER BY id", (uid, after)
         ).fetchall()
         return [{"run": self.run, "id": number, **json.loads(body)} for number, body in rows]
 
@@ -169,8 +182,15 @@ def lab_routes(auth: AuthX[str], lab: Lab) -> APIRouter:
     Returns:
         The router.
     """
+
+    async def note(event: SecurityEvent) -> None:
+        uid = event.uid or await _owner(auth, event.session_id)
+        # A failed login and the like concern nobody who can be named, and so are shown to nobody.
+        if uid is not None:
+            lab.note(event, uid)
+
     for name in EVENTS:
-        auth.on(name, lab.note)
+        auth.on(name, note)
     router = APIRouter(prefix="/lab", tags=["lab"])
 
     @router.get("/events", response_class=StreamingResponse)
@@ -201,20 +221,28 @@ def lab_routes(auth: AuthX[str], lab: Lab) -> APIRouter:
 async def _lines(auth: AuthX[str], lab: Lab, payload: TokenPayload, after: int) -> AsyncIterator[str]:
     is_active = True
     while not lab.closing:
-        news = lab.events(payload.sub, after)
-        for event in news:
+        for event in lab.events(payload.sub, after):
             after = event["id"]
             yield json.dumps(event) + "\n"
         if not is_active:
             return
         # A session ends before it is told that it did: one more look.
-        is_active = not news or await _is_active(auth, payload)
+        is_active = await _is_active(auth, payload)
         await asyncio.sleep(_LOOK_EVERY)
 
 
 async def _is_active(auth: AuthX[str], payload: TokenPayload) -> bool:
     try:
         session = await auth.get_session(payload.sid or "")
-    except AuthXException:
+    except StoreUnavailableError:
         return True
-    return session is None or session.is_active
+    return session is not None and session.uid == payload.sub and session.is_active
+
+
+async def _owner(auth: AuthX[str], session_id: str | None) -> str | None:
+    """Find out whose session it is, if that can be found out."""
+    try:
+        session = await auth.get_session(session_id) if session_id is not None else None
+    except StoreUnavailableError:
+        return None
+    return None if session is None else session.uid

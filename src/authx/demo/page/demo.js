@@ -67,7 +67,8 @@ let toldEnding = null
 let received = 0
 
 function show(next, why) {
-  const isNew = !session && next
+  // Another tab may have signed somebody else in.
+  const isNew = next && (!session || next.claims?.sub !== session.claims?.sub)
   const isOver = session && !next
   received = isNew ? 0 : received + (why === 'refresh')
   session = next
@@ -87,8 +88,10 @@ function show(next, why) {
     toldEnding = null
     $('lab').hidden = $('happened').hidden = false
     for (const said of document.querySelectorAll('.said')) said.replaceChildren()
+    if (session.claims?.sub !== listed) forgetEvents(session.claims?.sub)
     followEvents()
   }
+  if (isOver && why === 'logout') forgetEvents(null)
   if (!session) return
   lastSid = session.claims?.sid
   nameSessions()
@@ -222,32 +225,45 @@ onPress($('others'), sayOfSessions, async () => {
 const WORDS = {
   login: 'Signed in', refresh: 'Refreshed', replay: 'The same answer again', logout: 'Logged out',
   session_revoked: 'Session revoked', subject_revoked: 'Logged out everywhere', token_revoked: 'Token revoked',
-  refresh_reused: 'Refresh token reused', store_rollback: 'The store had lost a rotation', csrf_failed: 'CSRF value wrong',
-  session_mismatch: 'Session of somebody else', row_invalid: 'Unreadable session', login_failed: 'Wrong user name or password',
+  refresh_reused: 'Refresh token reused', store_rollback: 'The store had lost a rotation',
+  session_mismatch: 'Session of somebody else', row_invalid: 'Unreadable session',
 }
 const ENDS = ['refresh_reused', 'session_revoked', 'subject_revoked', 'logout']
 /** Of the newest event that is known: the run of the server, whose numbers begin anew with it, and its number. */
 let newest = { run: '', id: 0 }
 let following = false
+/** The user whose events are listed, and what ends the reading of them. */
+let listed = null
+let reading = new AbortController()
+
+/** Show nobody what happened to somebody else. */
+function forgetEvents(user) {
+  listed = user
+  newest = { run: '', id: 0 }
+  $('events').replaceChildren()
+  reading.abort()
+  reading = new AbortController()
+}
 
 /** Read events as they come, for as long as somebody is signed in. */
 async function followEvents() {
   if (following) return
   following = true
   while (session) {
+    const { signal } = reading
     try {
-      const answer = await auth.fetch(`lab/events?run=${newest.run}&after=${newest.id}`)
-      if (answer.ok) {
+      const answer = await auth.fetch(`lab/events?run=${newest.run}&after=${newest.id}`, { signal })
+      if (answer.ok && !signal.aborted) {
         sayInTheHeader('')
         $('live').textContent = 'Live.'
-        await readLines(answer.body, (line) => showEvent(JSON.parse(line)))
+        await readLines(answer.body, (line) => { if (!signal.aborted) showEvent(JSON.parse(line)) })
       }
     } catch (error) {
       // The connection broke; the next one begins after the last event that arrived.
-      if (session) sayInTheHeader(`${reasonOf(error)} You stay signed in.`)
+      if (session && !signal.aborted) sayInTheHeader(`${reasonOf(error)} You stay signed in.`)
     }
     $('live').textContent = 'Connecting …'
-    await sleep(1000)
+    if (!signal.aborted) await sleep(1000)
   }
   $('live').textContent = 'Sign in to go on.'
   following = false
