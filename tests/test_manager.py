@@ -228,7 +228,7 @@ def tokens(kind):
     }[kind]
 
 
-MISMATCH = (401, "LoginTypeMismatchError", "token_wrong_type")
+MISMATCH = (401, "LoginTypeMismatchError", "token_wrong_login_type")
 BAD_SIGNATURE = (401, "TokenInvalidSignatureError", "token_invalid")
 
 

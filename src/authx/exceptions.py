@@ -282,7 +282,7 @@ class RefreshTokenRequiredError(TokenTypeError):
 
 
 class LoginTypeMismatchError(TokenTypeError):
-    """A token issued for another kind of login.
+    """A token issued for another kind of login, or for none where one is required.
 
     Args:
         expected_type: The login type required.
@@ -290,6 +290,8 @@ class LoginTypeMismatchError(TokenTypeError):
         message: Replaces the default text.
         login_type: The login type of the instance that raised it.
     """
+
+    code = "token_wrong_login_type"
 
     def __init__(
         self,

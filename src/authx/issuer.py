@@ -314,7 +314,7 @@ class Issuer:
         )
 
     def add_data(self, claims: JSONObject, data: Mapping[str, Any]) -> None:
-        """Add an application's claims.
+        """Add an application's claims; an instance's own login type stays.
 
         Args:
             claims: The token's claims.
@@ -328,6 +328,8 @@ class Issuer:
             names = ", ".join(sorted(taken))
             raise TypeError(f"data= must not set {names}: reserved; there is an argument or a setting for each of them")
         claims.update(data)
+        if self.login_type is not None:
+            claims["login_type"] = self.login_type
 
 
 def end_of(issued: int, lifetime: timedelta) -> int:

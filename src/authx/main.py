@@ -69,7 +69,9 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
     Args:
         config: The settings; by default read from the environment, anew for each instance.
         model: The class of subjects, as a hint for people and type checkers.
-        login_type: The name of this kind of login, where an application has several.
+        login_type: The name of this kind of login, where an application has several. Its tokens carry it, its
+            sessions have a namespace of their own in the store, and tokens with another one, or with none, are
+            refused. Without one, the tokens of every login type are accepted.
         store: A session store or its URL; `JWT_STORE_URL` by default. Without one, tokens are checked by
             their signature and the application's own blocklist alone.
         clock: Returns the time in seconds since 1970; `None` reads the system's clock.
@@ -388,6 +390,7 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
         Raises:
             JWTDecodeError: Or a child of it that says what is wrong.
             TokenTypeError: It is of the other type.
+            LoginTypeMismatchError: The instance has a login type, and the token has another one or none.
             FreshTokenRequiredError: It is not fresh.
             CSRFError: The CSRF value is missing or another one.
             SessionRevoked: Its session was ended.

@@ -1,10 +1,10 @@
 """Several kinds of login in one application, and policies over all of them.
 
-Each kind is an `AuthX` with a `login_type`; the manager's dependencies let a request pass only with a
-token of the kind they name. An `AuthX` alone never looks at `login_type`, so two that share a key would
-accept each other's tokens: with the manager they do not.
+Each kind is an `AuthX` with a `login_type`, which accepts tokens of that login type alone. The manager finds
+the instance by name, and says of a token that another one's key signed which login type it is of.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
@@ -35,6 +35,7 @@ from authx.http.injections import NotADependency
 from authx.http.lifespan import follow_lifespan
 from authx.http.requirement import Requirement
 from authx.http.security import NO_SCOPES, Guard, scheme_nodes
+from authx.http.sharing import shared_between
 from authx.main import AuthX
 from authx.policy import (
     PolicyContext,
@@ -49,6 +50,7 @@ from authx.types import UID, StringOrSequence, TokenLocation, TokenType
 
 __all__ = ["AuthManager", "LoginGuard"]
 
+_logger = logging.getLogger("authx")
 _Expiry = datetime | timedelta | float | None
 _LoginType: TypeAlias = Annotated[
     str,
@@ -177,6 +179,8 @@ class LoginGuard:
         for auth in self._manager._others(self.login_type):
             try:
                 actual = auth.verify_token(token, verify_type=wanted.verify_type, verify_csrf=False).login_type
+            except LoginTypeMismatchError as error:
+                actual = error.actual_type
             except TokenTypeError:
                 return checks.wrong_type(wanted.kind)
             except AuthXException:
@@ -266,7 +270,7 @@ class AuthManager(ErrorAnswers):
             auth._gate.require_key()
 
     def register(self, auth: AuthX[Any]) -> None:
-        """Add a kind of login.
+        """Add a kind of login; a warning in the log names keys, store and cookie names that it shares with others.
 
         Args:
             auth: An instance with a `login_type` that no other one here has.
@@ -280,6 +284,10 @@ class AuthManager(ErrorAnswers):
         if login_type in self._instances:
             raise BadConfigurationError(f"The login_type {login_type!r} is already registered")
         _ = auth._gate.wiring
+        for name, other in self._instances.items():
+            shared = shared_between(other._gate, auth._gate)
+            if shared:
+                _logger.warning("The login types %r and %r share %s", name, login_type, "; ".join(shared))
         self._instances[login_type] = auth
 
     def get(self, login_type: str) -> AuthX[Any]:

@@ -9,7 +9,7 @@ from typing import Final
 from authx.core import checks, codec
 from authx.core.keys import KeyRing
 from authx.core.strict_json import JSONObject
-from authx.exceptions import JWTDecodeError
+from authx.exceptions import JWTDecodeError, LoginTypeMismatchError
 from authx.schema import PayloadTemplate, TokenPayload
 
 __all__ = ["Verified", "Verifier"]
@@ -57,7 +57,7 @@ class Verified:
 
 
 class Verifier:
-    """Signature, shape, times, issuer and audience of a token; its type and all that follows is the caller's.
+    """Signature, shape, times, issuer, audience and login type of a token; the caller checks what follows.
 
     A token once verified is remembered, text and claims, until its `exp`. Times are checked again each
     time; everything else depends on the text and on this object alone.
@@ -68,6 +68,7 @@ class Verifier:
         issuer: The expected `iss`, if any.
         audience: The expected `aud` values, if any.
         identity_claim: The claim that holds the subject.
+        login_type: The login type that a token must be of; `None` accepts all.
         may_lack_exp: Types whose tokens may go without `exp`.
         remember: How many tokens to remember; 0 turns it off.
     """
@@ -77,6 +78,7 @@ class Verifier:
         "_identity_claim",
         "_issuer",
         "_leeway",
+        "_login_type",
         "_may_lack_exp",
         "_remembered",
         "_room",
@@ -92,6 +94,7 @@ class Verifier:
         issuer: str | None = None,
         audience: Collection[str] | None = None,
         identity_claim: str = "sub",
+        login_type: str | None = None,
         may_lack_exp: Collection[str] = (),
         remember: int = 0,
     ) -> None:
@@ -101,6 +104,7 @@ class Verifier:
         self._issuer = issuer
         self._audience = audience
         self._identity_claim = identity_claim
+        self._login_type = login_type
         self._may_lack_exp = may_lack_exp
         self._room = remember
         self._remembered: OrderedDict[bytes, Verified] = OrderedDict()
@@ -119,7 +123,7 @@ class Verifier:
         return known if known is not None and known.begins <= now < known.expires else None
 
     def read(self, token: bytes) -> JSONObject:
-        """Read a token whatever its age: signature and shape are checked, nothing else. For ending it.
+        """Read a token whatever its age: signature, shape and login type are checked, nothing else. For ending it.
 
         Args:
             token: The compact token.
@@ -128,10 +132,15 @@ class Verifier:
             Its claims.
 
         Raises:
-            JWTDecodeError: Not a token of ours.
+            JWTDecodeError: Not a token of ours, or of another login type.
         """
         claims = codec.decode(token, self.ring)
         checks.shape(claims, self._identity_claim)
+        if self._login_type is not None:
+            try:
+                checks.login_type(claims, self._login_type)
+            except LoginTypeMismatchError as error:
+                raise JWTDecodeError(str(error)) from None
         return claims
 
     def verify(self, token: bytes, now: float) -> Verified:
@@ -146,6 +155,7 @@ class Verifier:
 
         Raises:
             JWTDecodeError: Or a child of it, that says what is wrong.
+            LoginTypeMismatchError: It is a good token of another login type.
         """
         known = self.recall(token, now)
         if known is not None:
@@ -159,6 +169,8 @@ class Verifier:
             checks.issuer(claims, self._issuer)
         if self._audience is not None or "aud" in claims:
             checks.audience(claims, self._audience)
+        if self._login_type is not None:
+            checks.login_type(claims, self._login_type)
         exp, nbf = claims.get("exp", inf), claims.get("nbf", 0)
         verified = Verified(
             claims,

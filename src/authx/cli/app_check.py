@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from authx import AuthX
 
-__all__ = ["app_findings"]
+__all__ = ["app_findings", "login_findings"]
 
 
 def app_findings(auth: "AuthX[Any]", target: Target) -> Iterator[Finding]:
@@ -56,6 +56,40 @@ def app_findings(auth: "AuthX[Any]", target: Target) -> Iterator[Finding]:
                 "Errors are answered, but its store is opened by the first request that needs it, and not closed.",
                 "auth.handle_errors(app), with this instance too",
             )
+
+
+def login_findings(auth: "AuthX[Any]", other: "AuthX[Any]", label: str) -> Iterator[Finding]:
+    """Look for what two instances of one application share.
+
+    Args:
+        auth: The instance.
+        other: The other one.
+        label: What to call the other one.
+
+    Yields:
+        What they share.
+    """
+    from authx.http.sharing import shared_between, shares_a_key
+
+    kinds = auth.login_type, other.login_type
+    if shares_a_key(auth._gate, other._gate) and (None in kinds or kinds[0] == kinds[1]):
+        yield Finding(
+            "warning",
+            "login-type-missing",
+            f"This instance and {label} share a key, and no login type tells their tokens apart.",
+            "An instance without a login type accepts the tokens of the other one: user 1 of one is user 1 of both.",
+            'AuthX(config, login_type="admin"), with another login_type for each, or another key for each',
+        )
+        return
+    shared = shared_between(auth._gate, other._gate)
+    if shared:
+        yield Finding(
+            "warning",
+            "logins-share",
+            f"This instance and {label} share {'; '.join(shared)}.",
+            "What two kinds of login share is where a mistake of one reaches the other.",
+            "give each its own JWT_SECRET_KEY, JWT_STORE_PREFIX and cookie names, where they need not be shared",
+        )
 
 
 def _answers(app: "FastAPI") -> bool:

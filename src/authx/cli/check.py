@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from itertools import combinations
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
@@ -113,7 +114,7 @@ def _of_environment(workers: int, login_type: str | None) -> Iterator[_Found]:
 
 
 def _of_target(name: str, workers: int) -> Iterator[_Found]:
-    from authx.cli.app_check import app_findings
+    from authx.cli.app_check import app_findings, login_findings
     from authx.cli.target import load, said_by_authx
 
     with said_by_authx():
@@ -127,6 +128,9 @@ def _of_target(name: str, workers: int) -> Iterator[_Found]:
             *app_findings(auth, target),
             *_of_store(store, auth.config),
         ):
+            yield label, finding
+    for (label, one), (other_label, other) in combinations(target.instances.items(), 2):
+        for finding in login_findings(one, other, other_label):
             yield label, finding
 
 

@@ -38,13 +38,13 @@ def inspect(
     Its signature is checked with the keys of the environment (JWT_SECRET_KEY and the like), or of --auth. A token on
     the command line stays in the shell's history: better give it on standard input.
     """
-    config = _config(auth)
+    config, login_type = _config(auth)
     try:
         parts = read(_given(token), config.JWT_MAX_TOKEN_BYTES)
     except UnreadableTokenError as error:
         raise Failure(f"this is no token that can be read: {error}") from None
     now = time.time()
-    signature, problems = examine(parts, _ring(config), config, now)
+    signature, problems = examine(parts, _ring(config), config, now, login_type)
     if wants_json(as_json):
         show_json(_report(parts, signature, problems, now))
     else:
@@ -53,14 +53,15 @@ def inspect(
         raise typer.Exit(_REFUSED)
 
 
-def _config(auth: str | None) -> AuthXConfig:
+def _config(auth: str | None) -> tuple[AuthXConfig, str | None]:
     from authx.cli.mistakes import mistakes_in, refusals
     from authx.cli.target import one
 
     if auth is not None:
-        return one(auth).config
+        instance = one(auth)
+        return instance.config, instance.login_type
     try:
-        return AuthXConfig()
+        return AuthXConfig(), None
     except refusals() as error:
         raise Failure(f"the settings in the environment cannot work: {'; '.join(mistakes_in(error))}") from None
 

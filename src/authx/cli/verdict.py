@@ -43,7 +43,9 @@ class Signature:
     reason: str
 
 
-def examine(parts: Parts, ring: KeyRing, config: AuthXConfig, now: float) -> tuple[Signature, list[Problem]]:
+def examine(
+    parts: Parts, ring: KeyRing, config: AuthXConfig, now: float, login_type: str | None = None
+) -> tuple[Signature, list[Problem]]:
     """Examine a token as the door of an application does; who was logged out is not known here.
 
     Args:
@@ -51,6 +53,7 @@ def examine(parts: Parts, ring: KeyRing, config: AuthXConfig, now: float) -> tup
         ring: The keys that may have signed it.
         config: The application's settings.
         now: Seconds since 1970.
+        login_type: The login type of the application's instance, if it has one.
 
     Returns:
         What is known of its signature, and every reason to refuse it.
@@ -59,6 +62,8 @@ def examine(parts: Parts, ring: KeyRing, config: AuthXConfig, now: float) -> tup
     found = [] if problem is None else [problem]
     # Without a key there is no application whose expectations could be known, unless one was set.
     found += problems_of(parts.claims, config, now, is_ours=bool(ring.verifiers))
+    if login_type is not None and parts.claims.get("login_type") != login_type:
+        found.append(Problem("login_type", f"its login_type is not {login_type}, so it is of another kind of login"))
     return signature, found
 
 

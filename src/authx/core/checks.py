@@ -15,6 +15,7 @@ from authx.exceptions import (
     FreshTokenRequiredError,
     InsufficientScopeError,
     JWTDecodeError,
+    LoginTypeMismatchError,
     RefreshTokenRequiredError,
     TokenExpiredError,
     TokenInvalidAudienceError,
@@ -22,7 +23,7 @@ from authx.exceptions import (
     TokenTypeError,
 )
 
-__all__ = ["audience", "dates", "fresh", "issuer", "not_expired", "scopes", "shape", "token_type"]
+__all__ = ["audience", "dates", "fresh", "issuer", "login_type", "not_expired", "scopes", "shape", "token_type"]
 
 MAX_GENERATION: Final = 2**31 - 1
 MAX_SUBJECT_LENGTH: Final = 255
@@ -193,6 +194,21 @@ def audience(claims: JSONObject, expected: Collection[str] | None) -> None:
     names = [given] if isinstance(given, str) else given
     if not isinstance(names, list) or not any(name in expected for name in names):
         raise TokenInvalidAudienceError("Invalid audience")
+
+
+def login_type(claims: JSONObject, expected: str) -> None:
+    """Check `login_type`: a token of another kind of login, or of none, names another user.
+
+    Args:
+        claims: Claims of good shape.
+        expected: The instance's login type.
+
+    Raises:
+        LoginTypeMismatchError: The token has another one, or none.
+    """
+    actual = claims.get("login_type")
+    if actual != expected:
+        raise LoginTypeMismatchError(expected, actual if isinstance(actual, str) else None)
 
 
 def token_type(claims: JSONObject, expected: str) -> None:

@@ -47,11 +47,14 @@ class CookieWriter:
 
         Raises:
             JWTDecodeError: Not a token of this instance.
-            ValueError: It is a token of the other type, or its cookie would be too large for browsers.
+            ValueError: It is a token of the other type or of another login type, or its cookie would be too
+                large for browsers.
             CSRFOriginError: Origins are checked, and a page of another origin made the request.
         """
         wiring = self._gate.wiring
         claims = codec.decode(to_bytes(token), wiring.verifier.ring)
+        if self._gate.login_type is not None and claims.get("login_type") != self._gate.login_type:
+            raise ValueError(f"set_{kind}_cookies takes tokens of the login type {self._gate.login_type!r} here")
         actual = claims.get("type")
         if actual != kind:
             hint = f"; use set_{actual}_cookies for it" if actual in ("access", "refresh") else ""

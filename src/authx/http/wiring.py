@@ -118,6 +118,7 @@ def wire(config: AuthXConfig, login_type: str | None, ids: SessionIds, *, with_s
             issuer=config.JWT_DECODE_ISSUER or None,
             audience=_names(config.JWT_DECODE_AUDIENCE),
             identity_claim=config.JWT_IDENTITY_CLAIM,
+            login_type=login_type,
             may_lack_exp=[kind for kind, lifetime in lifetimes.items() if lifetime is None],
             remember=config.JWT_TOKEN_CACHE_SIZE,
         ),
