@@ -4,8 +4,10 @@ import sqlite3
 import subprocess
 import sys
 from base64 import urlsafe_b64decode
+from contextlib import closing
 
 import pytest
+from tests.waiting import PATIENCE
 
 from authx import __version__
 from authx.stores import postgresql_schema, sqlite_schema
@@ -43,7 +45,7 @@ def test_the_schema_is_that_of_the_store(authx, kind, statements):
 
 
 def test_the_schema_can_be_run(authx):
-    with sqlite3.connect(":memory:") as connection:
+    with closing(sqlite3.connect(":memory:")) as connection:
         connection.executescript(authx("schema", "sqlite").out)
         assert connection.execute("SELECT value FROM authx_meta").fetchall() == [(sqlite_schema.SCHEMA_VERSION,)]
     connection.close()
@@ -71,7 +73,7 @@ def test_the_schema_needs_no_driver():
         "import sys; sys.modules['asyncpg'] = None; sys.argv = ['authx', 'schema', 'postgresql']\n"
         "from authx.cli import main; sys.exit(main())"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE)
     assert (done.returncode, done.stderr) == (0, "")
 
 

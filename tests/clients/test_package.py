@@ -7,6 +7,7 @@ import sys
 import httpx
 import httpx2
 import pytest
+from tests.waiting import PATIENCE
 
 import authx.clients
 from authx.clients import AuthXAuth, TokenPair
@@ -19,7 +20,7 @@ def run(*without, code):
     """Run code in an interpreter that has not all libraries."""
     hidden = "; ".join(f"sys.modules[{name!r}] = None" for name in without)
     command = [sys.executable, "-c", f"import sys; {hidden}\n{code}"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
 
 
 @pytest.mark.parametrize(("only", "without"), [("httpx2", "httpx"), ("httpx", "httpx2")])
@@ -132,7 +133,7 @@ def test_users_programs_are_checked_by_mypy(tmp_path, pytestconfig):
     kept = getattr(pytestconfig, "cache", None)
     cache = str(tmp_path if kept is None else kept.mkdir("mypy-of-client-programs"))
     command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", cache, "program.py"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=2 * PATIENCE)
     assert done.returncode == 0, done.stdout
 
 

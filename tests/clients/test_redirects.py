@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 from tests.browser.serving import served
 from tests.clients.fake import BASE, PAIR, REFRESH, holds
+from tests.waiting import PATIENCE
 
 from authx.clients import AuthXAuth, LoginError
 
@@ -165,7 +166,7 @@ def test_a_real_connection_takes_nothing_along_either(library, header):
     with caught() as (evil, trapped), caught(f"{evil}/trap") as (here, asked):
         auth = AuthXAuth(here, header_name=header, headers={"X-Gateway": "a-gateways-key"}, **ANNA)
         known = AuthXAuth(here, tokens=PAIR, header_name=header)
-        with library.Client(auth=auth, follow_redirects=True, timeout=10) as client:
+        with library.Client(auth=auth, follow_redirects=True, timeout=PATIENCE) as client:
             with pytest.raises(LoginError, match="the server answered 307"):
                 client.get(f"{here}/items")
             assert client.get(f"{here}/items", auth=known).url == f"{evil}/trap"

@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 from tests.compat import document_cookies, document_header
 from tests.compat.tokens import bearer
 from tests.doors import SECRET
+from tests.waiting import PATIENCE
 
 from authx import AuthManager, AuthX, AuthXConfig
 from authx.exceptions import BadConfigurationError
@@ -152,7 +153,7 @@ def test_a_server_ends_with_an_error_and_the_reason(tmp_path):
         env={"PATH": ""},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert server.returncode != 0

@@ -6,6 +6,7 @@ import threading
 import pytest
 from fastapi import FastAPI
 from tests.http.knock import knock_once
+from tests.waiting import PATIENCE, SOON, until
 
 from authx import AuthX, AuthXConfig
 from authx.http import callbacks
@@ -22,7 +23,7 @@ def test_logins_that_block_do_not_occupy_the_threads_of_routes():
 
     def authenticate(username, password):
         inside.release()
-        released.wait(20)
+        released.wait(PATIENCE)
         return username
 
     app.include_router(auth.router(authenticate))
@@ -35,9 +36,9 @@ def test_logins_that_block_do_not_occupy_the_threads_of_routes():
         logins = [asyncio.create_task(knock_once(app, "/login", "POST", JSON, LOGIN)) for _ in range(50)]
         try:
             for _ in range(callbacks._LOGIN_THREADS):
-                while not inside.acquire(blocking=False):  # noqa: ASYNC110 - a thread releases it
-                    await asyncio.sleep(0.001)
-            answer = await asyncio.wait_for(knock_once(app, "/page"), 10)
+                await until(lambda: inside.acquire(blocking=False), "a login's thread")
+            # Before the logins give up.
+            answer = await asyncio.wait_for(knock_once(app, "/page"), SOON)
             others = inside.acquire(blocking=False)
         finally:
             released.set()

@@ -319,13 +319,11 @@ async def test_a_schema_of_version_1_that_may_not_be_upgraded_is_a_mistake_of_co
 async def test_an_upgrade_holds_nobody_up_behind_a_long_transaction(of_version_1, raw, postgres_url, postgres_prefix):
     store = PostgreSQLStore(postgres_url, prefix=postgres_prefix)
     await store.open()
-    began = time.monotonic()
-    async with raw.transaction():
+    async with raw.transaction(), asyncio.timeout(SOON):
         # As a backup does.
         await raw.execute(f"LOCK TABLE {postgres_prefix}sessions IN ACCESS SHARE MODE")
         with pytest.raises(StoreUnavailableError):
             await store.create_schema()
-    assert time.monotonic() - began < 10
     await store.create_schema()
     assert await advance(store, of_version_1)
     await store.close()

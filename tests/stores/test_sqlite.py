@@ -239,8 +239,9 @@ def upgrade_in_processes(path: Path, sid: str, count: int) -> list[tuple[int, by
         "asyncio.run(main())\n"
     )
     command = [sys.executable, "-W", "error", "-c", program, str(path), sid]
-    processes = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(count)]
-    said = [process.communicate(timeout=60)[1] for process in processes]
+    with ExitStack() as stack:
+        processes = [stack.enter_context(running(command, stderr=subprocess.PIPE)) for _ in range(count)]
+        said = [process.communicate(timeout=PATIENCE)[1] for process in processes]
     return [(process.returncode, words) for process, words in zip(processes, said, strict=True)]
 
 

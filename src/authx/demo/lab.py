@@ -7,6 +7,7 @@ import asyncio
 import json
 import sqlite3
 import time
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated, Any, Final, ParamSpec, TypeVar
 
@@ -53,6 +54,7 @@ class Lab:
 
     def __init__(self, path: str = ":memory:") -> None:
         self._database = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
+        weakref.finalize(self, self._database.close)
         self._database.executescript(_SCHEMA)
         self.run: str
         (self.run,) = self._database.execute("SELECT name FROM run").fetchone()

@@ -2,12 +2,12 @@
 """The list of revocations: its order, its cursors, its count, and waiting for news."""
 
 import asyncio
-from typing import Final
 
 from authx.stores import Store
 from authx.testing.contract.harness import (
     HOUR,
     NOW,
+    SECONDS,
     at_once,
     cut_off,
     end_everything,
@@ -19,9 +19,6 @@ from authx.testing.contract.harness import (
 )
 
 __all__ = ["FeedContract"]
-
-# Seconds that news may take on a slow machine.
-_SECONDS: Final = 60
 
 
 class FeedContract:
@@ -149,7 +146,7 @@ class FeedContract:
     async def test_waits_in_vain_for_no_longer_than_it_is_told(self, store: Store) -> None:
         await store.revoke(end_token())
         _, cursor = await store.revocations("")
-        async with asyncio.timeout(_SECONDS):
+        async with asyncio.timeout(SECONDS):
             await store.wait(cursor, 0.05)
 
     @on_a_loop
@@ -159,7 +156,7 @@ class FeedContract:
             waiting = asyncio.create_task(store.wait(cursor, 3600))
             await asyncio.sleep(0.05)
             await mine.revoke(end_token())
-            async with asyncio.timeout(_SECONDS):
+            async with asyncio.timeout(SECONDS):
                 await waiting
 
     @on_a_loop
@@ -167,5 +164,5 @@ class FeedContract:
         for mine in (store, other):
             _, cursor = await store.revocations("")
             await mine.revoke(end_token())
-            async with asyncio.timeout(_SECONDS):
+            async with asyncio.timeout(SECONDS):
                 await store.wait(cursor, 3600)

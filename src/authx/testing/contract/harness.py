@@ -17,6 +17,7 @@ __all__ = [
     "HOUR",
     "MINUTE",
     "NOW",
+    "SECONDS",
     "MakeStore",
     "advance",
     "at_once",
@@ -35,6 +36,8 @@ NOW: Final = int(time.time() * 1000)
 MINUTE: Final = 60_000
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
+# Seconds that news may take on a slow machine.
+SECONDS: Final = 60.0
 # Longer than any test of a working store takes, so that one that hangs fails.
 _PATIENCE: Final = 300.0
 

@@ -13,6 +13,7 @@ from authx.stores import NamespacedStore, Store
 from authx.testing.contract.harness import (
     DAY,
     NOW,
+    SECONDS,
     advance,
     cut_off,
     end_everything,
@@ -105,10 +106,10 @@ class NamespacesContract:
     async def test_who_waits_in_a_namespace_hears_of_what_is_revoked_there(self, store: Store) -> None:
         async with _opened(store, "admin") as (admin,), _opened(store, "admin") as (same,):
             _, cursor = await admin.revocations("")
-            waiting = asyncio.create_task(admin.wait(cursor, 30))
-            await asyncio.sleep(0.02)
+            waiting = asyncio.create_task(admin.wait(cursor, 3600))
+            await asyncio.sleep(0.05)
             await same.revoke(end_token())
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(SECONDS):
                 await waiting
 
     @on_a_loop
