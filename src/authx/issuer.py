@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import ceil
 from threading import Lock
@@ -46,6 +46,9 @@ class Issued(NamedTuple):
     token: str
     expires_at: int | None
     csrf: str
+
+    def __repr__(self) -> str:
+        return f"Issued(expires_at={self.expires_at})"
 
 
 class SessionIds:
@@ -103,7 +106,7 @@ class TokenRequest:
     headers: Mapping[str, Any] | None = None
     fresh: bool = False
     sid: str | None = None
-    csrf: str | None = None
+    csrf: str | None = field(default=None, repr=False)
     latest: int | None = None
 
 

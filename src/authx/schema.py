@@ -45,7 +45,7 @@ def _now() -> datetime:
 class TokenPayload(BaseModel):
     """The claims of a token. Claims beyond the named ones are kept, as attributes and in `extra_dict`."""
 
-    model_config = ConfigDict(extra="allow", from_attributes=True)
+    model_config = ConfigDict(extra="allow", from_attributes=True, hide_input_in_errors=True)
 
     jti: str | None = Field(default_factory=_random_id)
     sub: str
@@ -80,6 +80,10 @@ class TokenPayload(BaseModel):
         if self.scopes is None:
             self.__dict__["scopes"] = granted_scopes(self.extra_dict)
         return self
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        for name, value in super().__repr_args__():
+            yield name, _MASK if name == "csrf" and value else value
 
     @property
     def extra_dict(self) -> dict[str, Any]:
@@ -291,6 +295,8 @@ class RequestToken(BaseModel):
         type: What it was looked for as.
         location: Where it was found.
     """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     token: str
     csrf: str | None = None

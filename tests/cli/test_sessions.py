@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import secrets
+import sqlite3
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -156,6 +157,20 @@ def test_what_a_browser_says_cannot_drive_the_terminal(authx, sqlite):
         out = authx("sessions", "list", "--user", "anna", form, *sqlite.options).out
         assert "\x1b" not in out
         assert "\x9b" not in out
+
+
+@pytest.mark.parametrize("columns", [50, 80, 120])
+@pytest.mark.parametrize("form", ["--json", "--table"])
+def test_nothing_that_the_store_holds_can_drive_the_terminal(authx, sqlite, monkeypatch, columns, form):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    evil = "\x1b[2J\x9b31m\r\u202e\u2066\u200b\x07"
+    sqlite.add(row(user_agent=evil, ip=evil, device=json.dumps({"name": evil})))
+    with sqlite3.connect("auth.db") as database:
+        database.execute("UPDATE authx_sessions SET sid = sid || ?", (evil,))
+    database.close()
+    done = authx("sessions", "list", "--user", "anna", form, *sqlite.options)
+    assert "anna has no live session" not in done.out
+    assert [character for character in done.out + done.err if not character.isprintable() and character != "\n"] == []
 
 
 def test_nobody_without_sessions_is_told_so(authx, sqlite):

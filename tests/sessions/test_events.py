@@ -4,12 +4,13 @@ import dataclasses
 import logging
 from datetime import UTC, datetime
 
+import httpx2
 import pytest
 from tests.sessions.test_reuse import lose, rotated
 from tests.sessions.world import AGENT, HOME, bearer, sid_of
 
 from authx import AuthX
-from authx.sessions.events import EVENTS, SecurityEvent
+from authx.sessions.events import EVENTS, Events, SecurityEvent
 from authx.testing import Clock
 
 pytestmark = pytest.mark.anyio
@@ -150,6 +151,28 @@ async def test_listeners_are_told_in_order_before_the_answer(world):
     tokens = await world.login()
     await world.http.post("/auth/logout", headers=bearer(tokens["access_token"]))
     assert order == ["first", "second", "third"]
+
+
+EVIL = "x\r\n2030 INFO admin logged in\x1b[2J\u202e\u2028\x00\x9b"
+
+
+@pytest.mark.parametrize("field", ["uid", "session_id", "ip_address", "user_agent"])
+async def test_nothing_that_a_client_chose_writes_a_line_of_its_own_into_the_log(field, caplog):
+    caplog.set_level(logging.INFO, "authx.security")
+    at = datetime.now(UTC)
+    await Events().tell(SecurityEvent(**{"event": "login", "at": at, field: EVIL}))
+    (line,) = caplog.messages
+    assert line.isprintable()
+    assert repr(EVIL) in line
+
+
+async def test_an_address_that_a_proxy_took_from_a_header_is_quoted(world, caplog):
+    caplog.set_level(logging.INFO, "authx.security")
+    transport = httpx2.ASGITransport(app=world.app, client=(EVIL, 1))
+    async with httpx2.AsyncClient(transport=transport, base_url="https://testserver") as client:
+        await client.post("/enter/alice")
+    assert caplog.messages
+    assert all(line.isprintable() for line in caplog.messages)
 
 
 @pytest.mark.parametrize("kind", ["sync", "async"])

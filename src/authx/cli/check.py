@@ -170,7 +170,7 @@ def _show(found: list[_Found], target: str | None) -> None:
     for where, finding in found:
         title = Text.assemble((finding.severity, f"bold {_SEVERITIES[finding.severity]}"), f"  {finding.code}")
         if several and where is not None:
-            title.append(f"  {where}", style="dim")
+            title.append(f"  {as_text(where)}", style="dim")
         out.print(title)
         for label, text in (("", finding.message), ("Why: ", finding.why), ("Do: ", finding.change)):
             show_wrapped(out, label + as_text(text), "  ", "  ")
@@ -178,4 +178,4 @@ def _show(found: list[_Found], target: str | None) -> None:
     counts = [sum(finding.severity == severity for _, finding in found) for severity in _SEVERITIES]
     names = ("error", "warning", "note")
     summary = ", ".join(f"{count} {name}{'' if count == 1 else 's'}" for count, name in zip(counts, names, strict=True))
-    out.print(Text(f"{target or 'the environment'}: {summary}"))
+    out.print(Text(f"{as_text(target or 'the environment')}: {summary}"))

@@ -108,12 +108,12 @@ def _show(parts: Parts, signature: Signature, problems: list[Problem], now: floa
 
     out = console()
     colour = {"good": "green", "bad": "red", "not checked": "yellow"}[signature.state]
-    out.print(Text.assemble("signature: ", (signature.state, colour), f" ({signature.reason})"))
+    out.print(Text.assemble("signature: ", (signature.state, colour), f" ({as_text(signature.reason)})"))
     if problems:
         for problem in problems:
             out.print(Text.assemble(("refused: ", "red"), as_text(problem.message)))
     elif signature.state == "good":
-        kind = f" as {parts.claims['type']} token (whether its session was ended is not looked up)"
+        kind = f" as {as_text(parts.claims['type'])} token (whether its session was ended is not looked up)"
         out.print(Text.assemble(("accepted", "green"), kind))
     else:
         out.print(Text.assemble(("readable", "yellow"), ": nothing is wrong with it but that anybody may have made it"))

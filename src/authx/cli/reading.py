@@ -1,7 +1,7 @@
 """A token's text, taken apart: what is wrong with one that cannot be read."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from authx.core import base64url
@@ -30,9 +30,9 @@ class Parts:
         claims: Its claims.
     """
 
-    raw: bytes
+    raw: bytes = field(repr=False)
     header: JSONObject
-    claims: JSONObject
+    claims: JSONObject = field(repr=False)
 
 
 def read(text: str, longest: int) -> Parts:

@@ -195,7 +195,7 @@ def _show(found: "list[SessionInfo]") -> None:
     names = ("session", "created", "last active", "expires", "address", "browser")
     rows = [
         (
-            info.session_id,
+            printable(info.session_id),
             relative(info.created_at.timestamp(), now),
             relative(info.last_active.timestamp(), now),
             "never" if info.expires_at is None else relative(info.expires_at.timestamp(), now),

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
@@ -80,7 +80,7 @@ class Place:
         auth: The application's instance, as `module:attribute`: its store and settings are used instead.
     """
 
-    url: str | None
+    url: str | None = field(repr=False)
     prefix: str
     login_type: str | None
     auth: str | None

@@ -37,6 +37,9 @@ class Found(NamedTuple):
     csrf: str | None = None
     csrf_exempt: bool = True
 
+    def __repr__(self) -> str:
+        return f"Found(location={self.location!r}, csrf_exempt={self.csrf_exempt})"
+
 
 class Location(Protocol):
     """A place to look for a token."""

@@ -82,6 +82,9 @@ class _Credentials(NamedTuple):
     username: str
     password: str
 
+    def __repr__(self) -> str:
+        return f"_Credentials(username={self.username!r})"
+
 
 def make_router(
     auth: "AuthX[Any]",

@@ -58,6 +58,9 @@ class _Carried(NamedTuple):
     found: Found
     claims: JSONObject
 
+    def __repr__(self) -> str:
+        return f"_Carried(found={self.found!r})"
+
 
 class _Answer(NamedTuple):
     """What a login or a refresh gives to the client, complete.
@@ -69,6 +72,9 @@ class _Answer(NamedTuple):
 
     tokens: SessionTokens
     cookies: Sequence[bytes]
+
+    def __repr__(self) -> str:
+        return f"_Answer(tokens={self.tokens!r})"
 
 
 class SessionCalls:

@@ -85,10 +85,10 @@ class Events:
         """
         level = EVENTS[happened.event]
         if _logger.isEnabledFor(level):
-            # %r keeps line breaks of a forged user agent out of the log.
+            # Clients choose all of these, an address too behind some proxies: %r writes no line break of theirs.
             _logger.log(
                 level,
-                "%s uid=%r session=%s ip=%s agent=%r distance=%s",
+                "%s uid=%r session=%r ip=%r agent=%r distance=%s",
                 happened.event,
                 happened.uid,
                 happened.session_id,

@@ -6,7 +6,7 @@ repeats a refresh, on whatever worker, is given the same token.
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from math import ceil
 from typing import Any, Final
@@ -38,7 +38,7 @@ class Refreshable:
         use: What it says about its session.
     """
 
-    claims: JSONObject
+    claims: JSONObject = field(repr=False)
     headers: Mapping[str, JSONValue]
     use: RefreshUse
 
