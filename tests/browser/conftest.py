@@ -1,8 +1,11 @@
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from tests.browser.tabs import BEGIN, application, open_tab
+from tests.browser.wire import Wire
 from tests.components import require_chromium
 from tests.waiting import PATIENCE
 
@@ -35,3 +38,32 @@ def page(chromium: Browser) -> Iterator[Page]:
     """A page in a profile of its own."""
     with chromium.new_context() as context:
         yield context.new_page()
+
+
+@pytest.fixture(scope="module")
+def wires(chromium):
+    """An application for each mode, in processes of their own."""
+    with application("memory") as (_, memory), application("cookies") as (_, cookies), application("both") as (_, both):
+        yield {"memory": memory, "cookies": cookies, "both": both}
+
+
+@pytest.fixture
+def wire(wires, request) -> Wire:
+    wire = wires[getattr(request, "param", "memory")]
+    wire.instead.clear()
+    return wire
+
+
+@pytest.fixture(scope="module")
+def pages(chromium, wires):
+    """A page for each application, each in a profile of its own."""
+    with ExitStack() as stack:
+        yield {wire.address: open_tab(stack.enter_context(chromium.new_context()), wire) for wire in wires.values()}
+
+
+@pytest.fixture
+def tab(pages, wire) -> Page:
+    """A tab in which Anna is logged in."""
+    tab = pages[wire.address]
+    tab.evaluate(BEGIN)
+    return tab

@@ -2,11 +2,10 @@
 
 import itertools
 import json
-from contextlib import ExitStack
 
 import pytest
 from playwright.sync_api import Page
-from tests.browser.tabs import ANNA, BEGIN, ME, NO_LOCKS, application, last_change, open_tab
+from tests.browser.tabs import ANNA, ME, NO_LOCKS, application, last_change, open_tab
 from tests.browser.wire import Answer, Exchange, Wire, refusal
 from tests.waiting import wait_until
 
@@ -15,35 +14,6 @@ EXPIRED = refusal(401, "refresh", "token_expired")
 GIVE_UP = "controller.abort(new DOMException('', 'TimeoutError')), done"
 HTML = [("Content-Type", "text/html")]
 JSON = [("Content-Type", "application/json")]
-
-
-@pytest.fixture(scope="module")
-def wires(chromium):
-    """An application for each mode, in processes of their own."""
-    with application("memory") as (_, memory), application("cookies") as (_, cookies), application("both") as (_, both):
-        yield {"memory": memory, "cookies": cookies, "both": both}
-
-
-@pytest.fixture
-def wire(wires, request) -> Wire:
-    wire = wires[getattr(request, "param", "memory")]
-    wire.instead.clear()
-    return wire
-
-
-@pytest.fixture(scope="module")
-def pages(chromium, wires):
-    """A page for each application, each in a profile of its own."""
-    with ExitStack() as stack:
-        yield {wire.address: open_tab(stack.enter_context(chromium.new_context()), wire) for wire in wires.values()}
-
-
-@pytest.fixture
-def tab(pages, wire) -> Page:
-    """A tab in which Anna is logged in."""
-    tab = pages[wire.address]
-    tab.evaluate(BEGIN)
-    return tab
 
 
 in_cookies = pytest.mark.parametrize("wire", ["cookies"], indirect=True)

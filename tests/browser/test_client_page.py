@@ -157,9 +157,34 @@ def test_an_api_on_another_origin_is_used_like_an_own_one(page, monkeypatch, tmp
             page.evaluate(f"auth.login({TEST})")
             page.reload()
             page.wait_for_function("window.ready")
-            assert page.evaluate("auth.session().then((session) => session.claims.sub)") == "test"
+            # Without the key, for which its CORS settings would have to be others.
+            with page.expect_request(f"{there}/auth/refresh") as refresh:
+                assert page.evaluate("auth.session().then((session) => session.claims.sub)") == "test"
+            assert "idempotency-key" not in refresh.value.headers
             ask = f"auth.fetch('{there}/auth/sessions').then((answer) => answer.status)"
             assert page.evaluate(ask) == 200
             page.evaluate("auth.logout()")
             assert page.evaluate("auth.session()") is None
             assert page.evaluate(ask) == 401
+
+
+def test_an_api_on_another_origin_gets_the_retry_key_if_the_page_names_its_header(page, monkeypatch, tmp_path):
+    api = application("## An API on another origin", monkeypatch, tmp_path)
+    site = FastAPI()
+    (cors,) = [one for one in api.user_middleware if one.cls is CORSMiddleware]
+    with served(site) as here, watched(page):
+        cors.kwargs["allow_origins"] = [here]
+        cors.kwargs["allow_headers"] = [*cors.kwargs["allow_headers"], "Idempotency-Key"]
+        with served(api) as there:
+            start = ELSEWHERE.replace("https://api.example.com", there)
+            client = "createAuthClient({ retryHeader: 'Idempotency-Key' })"
+            add_page(site, {"page": f"{start}\nwindow.auth = {client}, window.ready = true"})
+            page.goto(here)
+            page.wait_for_function("window.ready")
+            page.evaluate(f"auth.login({TEST})")
+            page.reload()
+            page.wait_for_function("window.ready")
+            with page.expect_request(f"{there}/auth/refresh") as refresh:
+                assert page.evaluate("auth.session().then((session) => session.claims.sub)") == "test"
+            assert len(refresh.value.headers["idempotency-key"]) >= 16
+            assert page.evaluate("Object.keys(localStorage)") == []
