@@ -315,6 +315,21 @@ def test_a_signal_ends_the_wait_for_another_try(tab, wire):
     assert wire.seen["/me"] == before + 1
 
 
+def test_a_signal_ends_the_reading_of_a_refusal(tab):
+    name = tab.evaluate(
+        """() => {
+          const headers = { 'Content-Type': 'application/json' }
+          const transport = async () => new Response(new ReadableStream(), { status: 503, headers })
+          const client = createAuthClient({ fetch: transport })
+          const controller = new AbortController()
+          const done = client.fetch('/me', { signal: controller.signal }).then(() => null, (error) => error.name)
+          setTimeout(() => controller.abort(new DOMException('', 'TimeoutError')), 10)
+          return done.finally(() => client.destroy())
+        }"""
+    )
+    assert name == "TimeoutError"
+
+
 def begin_with_a_signal(tab: Page) -> None:
     tab.evaluate(
         """window.controller = new AbortController(),

@@ -228,7 +228,7 @@ export const createAuthClient = (options) => {
   }
 
   /** @param {string} [why] @param {number} [at] When that was found, if it was without the lock. */
-  const end = (why = 'logout', at = 0) => {
+  const end = (why = 'logout', at) => {
     if (!at) forgetKey()
     latest = Math.max(latest, at || Date.now())
     become(null, why)
@@ -333,7 +333,7 @@ export const createAuthClient = (options) => {
     prove(headers, 'refresh')
     if (retryHeader && (isOwn || options?.retryHeader)) {
       // It is the same refresh until one has succeeded, whichever tab sends it.
-      const key = attempt || crypto.getRandomValues(new BigUint64Array(2)).join('-')
+      const key = attempt || crypto.getRandomValues(new BigUint64Array(3)).join('')
       try {
         headers.set(retryHeader, (localStorage[slot] ||= key))
       } catch {
@@ -423,7 +423,7 @@ export const createAuthClient = (options) => {
     // Read once: what is checked is what is sent. A request whose body was used before fails here, as with fetch.
     const given = new Request(input, init)
     const { signal, credentials, referrer, referrerPolicy } = given
-    const { origin } = new URL(given.url)
+    const origin = new URL(given.url).origin
     if (!trusted.includes(origin) || credentials === 'omit' || given.headers.has(header)) return transport(given)
     const isUnsafe = csrfMethods.includes(given.method.toUpperCase())
     // What was read from a stream is gone.
@@ -460,7 +460,7 @@ export const createAuthClient = (options) => {
       const isBare = headers.has(csrfHeaders.access) || (sent?.token && !/^authorization$/i.test(header))
       const copy = isSentOnce ? given : given.clone()
       let response = await transport(new Request(copy, { ...kept, ...(isBare && confined), headers }))
-      let { action, code } = await refusal(response)
+      let { action, code } = await wait(refusal(response), signal)
       const isRefused = response.status === 401 && /^(refresh|login)$/.test(action)
       // It may be about tokens that were replaced meanwhile, here or in another tab.
       if (!isRepeated && (isRefused || action === 'csrf') && (held !== sent || csrf('access') !== proof)) {
