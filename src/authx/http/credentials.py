@@ -12,9 +12,10 @@ from typing import Final
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["CredentialsMiddleware", "current_scope", "mark_private", "send_cookies"]
+__all__ = ["CredentialsMiddleware", "current_scope", "has_started", "mark_private", "send_cookies"]
 
 _KEY: Final = "authx.jar"
+_STARTED: Final = "authx.started"
 _COOKIE: Final = b"set-cookie"
 _NO_STORE: Final = (b"cache-control", b"no-store")
 _FIRST_ERROR_STATUS: Final = 400
@@ -68,9 +69,11 @@ class CredentialsMiddleware:
         scope[_KEY] = None
 
         def pour(message: Message) -> Awaitable[None]:
-            jar: _Jar | None = scope[_KEY]
-            if jar is not None and message["type"] == "http.response.start":
-                jar.pour(message)
+            if message["type"] == "http.response.start":
+                scope[_STARTED] = True
+                jar: _Jar | None = scope[_KEY]
+                if jar is not None:
+                    jar.pour(message)
             return send(message)
 
         token = _current.set(scope)
@@ -87,6 +90,12 @@ def current_scope() -> Scope | None:
         The scope, or `None` outside of a request or of an application without the middleware.
     """
     return _current.get()
+
+
+def has_started() -> bool:
+    """Return whether the answer to the request at hand has begun, so that no other one can be sent."""
+    scope = _current.get()
+    return scope is not None and _STARTED in scope
 
 
 def _jar() -> _Jar | None:

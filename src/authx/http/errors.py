@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import orjson
 from fastapi import FastAPI
-from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import Scope
@@ -23,7 +22,8 @@ from authx.exceptions import (
     StoreUnavailableError,
     TokensTooLargeError,
 )
-from authx.http.credentials import CredentialsMiddleware, send_cookies
+from authx.http.credentials import send_cookies
+from authx.http.middleware import surround_middleware
 from authx.http.openapi import describe_errors
 
 __all__ = ["ErrorAnswers", "install_handler"]
@@ -79,19 +79,16 @@ class ErrorAnswers:
     def handle_errors(self, app: FastAPI) -> None:
         """Answer this library's errors in an application, bring its cookies through, describe both.
 
-        Registers one exception handler on the root class, unless the application has its own; adds the
-        middleware that carries cookies to the answer whatever a route returns; and adds the errors of
-        protected routes to the application's OpenAPI document.
+        Registers one exception handler on the root class, unless the application has its own, for routes
+        and for the application's middleware; adds a layer that carries cookies to the answer whatever a route
+        returns; and adds the errors of protected routes to the application's OpenAPI document.
 
         Args:
             app: The application. May be called again, and by several instances.
         """
         handlers: MutableMapping[Any, Any] = app.exception_handlers
         handlers.setdefault(AuthXException, self.answer)
-        if app.middleware_stack is not None:
-            _join_running(app)
-        elif CredentialsMiddleware not in _middleware_of(app):
-            app.add_middleware(CredentialsMiddleware)
+        surround_middleware(app)
         describe_errors(app)
 
     def ensure_request_exception_handlers(self, request: Request) -> None:
@@ -161,21 +158,6 @@ class ErrorAnswers:
                 if text is not None and parent is not JWTDecodeError:
                     return str(text)
         return str(error) or (kind.__doc__ or kind.__name__).partition("\n")[0]
-
-
-def _join_running(app: FastAPI) -> None:
-    """Take the places in an application that has started already: the outermost layer answers 500 and stays so."""
-    layer: Any = app.middleware_stack
-    if hasattr(layer, "app") and not isinstance(layer.app, CredentialsMiddleware):
-        layer.app = CredentialsMiddleware(layer.app)
-    while layer is not None:
-        if isinstance(layer, ExceptionMiddleware):
-            layer.add_exception_handler(AuthXException, app.exception_handlers[AuthXException])
-        layer = getattr(layer, "app", None)
-
-
-def _middleware_of(app: FastAPI) -> list[object]:
-    return [entry.cls for entry in app.user_middleware]
 
 
 def respond(
