@@ -93,6 +93,12 @@ async def test_where_origins_are_checked_a_foreign_page_signs_nobody_in(make_wor
     assert len(own.headers.get_list("set-cookie")) == 4
 
 
+@pytest.mark.parametrize(("location", "shown"), [("cookies", True), ("headers", False)])
+async def test_openapi_shows_the_refusal_of_a_foreign_login(make_world, location, shown):
+    site = await make_world(JWT_TOKEN_LOCATION=[location], JWT_ORIGINS=["https://testserver"])
+    assert ("403" in site.app.openapi()["paths"]["/auth/login"]["post"]["responses"]) == shown
+
+
 async def test_tokens_in_headers_may_be_asked_for_from_any_page(make_world):
     world = await make_world(JWT_ORIGINS=["https://testserver"])
     answer = await world.http.post("/auth/login", json=RIGHT, headers=FOREIGN[0])

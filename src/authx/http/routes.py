@@ -62,7 +62,7 @@ _LOGIN_BODY: Final[dict[str, Any]] = {
 _DESCRIPTIONS: Final[dict[int, str]] = {
     400: "The request is broken",
     401: "Not logged in, or not any more",
-    403: "The CSRF value is missing or wrong",
+    403: "The CSRF value is missing or wrong, or the request comes from a page of another origin",
     404: "The caller has no such session",
     503: "The session store does not answer; try again",
 }
@@ -121,11 +121,13 @@ class _Routes:
         """Add the routes to a router."""
         caller = Depends(self._auth.access_token_required)
         auth = self._auth
+        wiring = auth._gate.wiring
+        checks_origin = wiring.uses_cookies and wiring.origins.configured
 
         @router.post(
             paths["login"],
             response_model=SessionTokens,
-            responses=_answers(400, 401, 503),
+            responses=_answers(400, 401, *(403,) * checks_origin, 503),
             openapi_extra=_LOGIN_BODY,
             summary="Log in",
         )
