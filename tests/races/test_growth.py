@@ -54,7 +54,7 @@ def test_ten_thousand_refreshes_of_one_session_leave_one_row(tmp_path):
 def test_rows_of_sessions_that_are_over_vanish_with_no_scheduled_job(tmp_path, monkeypatch):
     path, clock = tmp_path / "auth.db", Clock()
     # Once a minute of a clock that no test can move.
-    monkeypatch.setattr(feed, "_CENSUS_INTERVAL", 0.0)
+    monkeypatch.setattr(feed, "_COUNT_INTERVAL", 0.0)
 
     async def scenario():
         auth = make_auth(
