@@ -390,7 +390,7 @@ async def test_a_rotation_touches_no_index(store, raw, postgres_prefix):
     await store.create(row)
     async with raw.transaction():
         moved = await raw.fetch(
-            store._sql.advance, row.sid, row.sub, 1, 2, NOW + 1, row.expires_at + DAY, "192.0.2.9", "other"
+            store._sql.advance, row.sid, row.sub, 1, 2, NOW + 1, row.expires_at + DAY, "192.0.2.9", "other", None
         )
         assert len(moved) == 1
         updates = await raw.fetchval(
@@ -941,7 +941,7 @@ async def test_a_standby_that_only_reads_is_a_store_that_does_not_answer(on_own_
     url = with_query(server.url, "options=-cdefault_transaction_read_only%3Don")
     store = PostgreSQLStore(url)
     assert await store.get(row.sid) == (row, None)
-    with pytest.raises(StoreUnavailableError, match="ReadOnly"):
+    with pytest.raises(StoreUnavailableError, match="is read-only"):
         await advance(store, row)
     await store.close()
 

@@ -33,6 +33,7 @@ from tests.processes import Port
 from tests.stores.servers import Node, a_node
 from tests.waiting import PATIENCE, SOON, until
 
+from authx import AuthX, AuthXConfig
 from authx.core.ids import session_id
 from authx.core.session import Cutoff, Revocation, Rotation, Session
 from authx.exceptions import BadConfigurationError, StoreUnavailableError
@@ -1470,3 +1471,15 @@ def test_a_store_takes_a_url_or_a_client() -> None:
 
 def test_a_store_shows_no_password() -> None:
     assert repr(RedisStore("redis://me:hunter2@host:7000/2")) == "RedisStore(redis://me:**********@host:7000/2)"
+
+
+async def test_an_instance_over_a_client_closes_right_after_a_revocation(url, prefix):
+    """Python 3.11 loses a cancellation that comes together with the answer of a command of the client."""
+    for _ in range(10):
+        client = redis.asyncio.Redis.from_url(url)
+        auth = AuthX(AuthXConfig(JWT_SECRET_KEY="x7Kq" * 10), store=RedisStore(client=client, prefix=prefix))
+        async with asyncio.timeout(PATIENCE):
+            info = await auth.create_session("alice")
+            await auth.revoke_session(info.session_id)
+            await auth.close()
+            await client.aclose()

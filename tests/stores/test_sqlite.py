@@ -737,3 +737,13 @@ def test_many_processes_may_open_a_new_file_at_once(path):
     with ExitStack() as stack:
         started = [stack.enter_context(running([sys.executable, "-c", script, str(path)])) for _ in range(4)]
         assert [process.wait(PATIENCE) for process in started] == [0] * 4
+
+
+async def test_the_caller_says_how_often_the_file_is_looked_at(store):
+    """So that JWT_REVOCATION_POLL_INTERVAL is the time between two looks."""
+    _, cursor = await store.revocations("")
+    connections, asked = store._connections.here(), []
+    run = connections.run
+    connections.run = lambda sql, values=(): asked.append(sql) or run(sql, values)
+    await store.wait(cursor, 0.25)
+    assert len(asked) == 1

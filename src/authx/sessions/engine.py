@@ -2,21 +2,29 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
 from authx.core.ids import session_created_at
 from authx.core.session import kills
 from authx.core.strict_json import JSONObject
-from authx.exceptions import SessionRevoked
+from authx.exceptions import SessionRevoked, StoreUnavailableError
 from authx.sessions.events import Events
 from authx.sessions.feed import RevocationFeed
 from authx.sessions.service import Client, Sessions, SessionSettings
 from authx.sessions.tokens import read_refresh_token
 from authx.stores import InvalidRowError, Store
+from authx.stores.ending import end_task, within
 
 __all__ = ["RevocationCheck", "Running", "SessionEngine"]
+
+_logger = logging.getLogger("authx")
+# Opening and closing return within ten seconds, whatever the store and its driver do.
+_OPEN_SECONDS: Final = 9.0
+_END_SECONDS: Final = 2.0
+_CLOSE_SECONDS: Final = 5.0
 
 RevocationCheck: TypeAlias = Literal["feed", "store", "none"]
 
@@ -75,7 +83,7 @@ class SessionEngine:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._starting: asyncio.Task[None] | None = None
         self._following: asyncio.Task[None] | None = None
-        self._ending: asyncio.Task[None] | None = None
+        self._is_retired = False
 
     async def ensure(self) -> None:
         """Start, unless it runs on this event loop already; several callers start it once.
@@ -87,12 +95,28 @@ class SessionEngine:
         loop = asyncio.get_running_loop()
         if self._loop is loop:
             return
+        if self._is_retired:
+            # A request that began before the settings changed: nothing is started any more that nobody would stop.
+            if self.feed.loaded:
+                return
+            raise _changed()
         self._leave_other_loop(loop)
         starting = self._starting
         if starting is None or starting.get_loop() is not loop or starting.done():
             starting = self._starting = loop.create_task(self._start(loop))
-        # One caller that goes away must not take the start from the others.
-        await asyncio.shield(starting)
+        try:
+            # One caller that goes away must not take the start from the others.
+            await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            # Was it the caller who is cancelled, or the start?
+            if starting.cancelled() and not self._is_cancelled():
+                raise _changed() from None
+            raise
+
+    @staticmethod
+    def _is_cancelled() -> bool:
+        task = asyncio.current_task()
+        return task is not None and task.cancelling() > 0
 
     def _leave_other_loop(self, loop: asyncio.AbstractEventLoop) -> None:
         """Stop following on a loop that this instance has moved away from."""
@@ -100,10 +124,17 @@ class SessionEngine:
         if former is None or former is loop or following is None:
             return
         self._loop = self._following = None
-        if not former.is_closed():
-            former.call_soon_threadsafe(following.cancel)
+        _on(former, lambda: end_task(following, _END_SECONDS))
 
     async def _start(self, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            await within(_OPEN_SECONDS, self._open())
+        except TimeoutError:
+            raise StoreUnavailableError("the session store did not open in time") from None
+        self._following = loop.create_task(self.feed.follow())
+        self._loop = loop
+
+    async def _open(self) -> None:
         await self.store.open()
         if self._running.create_schema:
             await self.store.create_schema()
@@ -111,8 +142,6 @@ class SessionEngine:
             # Reads every column: a schema that is missing or outdated shows now, and not at the first login.
             await self.store.get("")
         await self.feed.load()
-        self._following = loop.create_task(self.feed.follow())
-        self._loop = loop
 
     def is_as(self, settings: SessionSettings, running: Running) -> bool:
         """Tell whether an engine with these settings would be like this one."""
@@ -124,28 +153,29 @@ class SessionEngine:
         Args:
             successor: The engine that takes over; a store that it shares stays open.
         """
-        loop = self._loop
-        if loop is None or loop.is_closed():
-            return
-        shared = successor is not None and successor.store is self.store
-
-        def stop() -> None:
-            self._ending = loop.create_task(self._stop(close=not shared))
-
-        loop.call_soon_threadsafe(stop)
+        self._is_retired = True
+        task = self._following or self._starting
+        if task is not None:
+            shared = successor is not None and successor.store is self.store
+            _on(task.get_loop(), lambda: self._stop(close=not shared))
 
     async def stop(self) -> None:
         """Stop following and let go of the store; stopping twice does nothing."""
         await self._stop(close=True)
 
     async def _stop(self, *, close: bool) -> None:
-        following, self._following, self._loop, self._starting = self._following, None, None, None
-        if following is not None and following.get_loop() is asyncio.get_running_loop():
-            following.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await following
-        if close:
-            await self.store.close()
+        tasks = (self._starting, self._following)
+        self._starting = self._following = self._loop = None
+        self.feed.stop()
+        for task in tasks:
+            if task is not None and task.get_loop() is asyncio.get_running_loop():
+                await end_task(task, _END_SECONDS)
+        if not close:
+            return
+        try:
+            await within(_CLOSE_SECONDS, self.store.close())
+        except TimeoutError:
+            _logger.warning("the session store did not close in time; its connections are left to end by themselves")
 
     def clears(self, claims: JSONObject, now: float) -> bool:
         """Tell at once whether an access token is certainly not revoked.
@@ -221,3 +251,24 @@ class SessionEngine:
         created = int(claims["iat"] * 1000) if sid is None else session_created_at(sid)
         if (row is not None and row.revoked_at is not None) or kills(cutoff, sid or "", created):
             raise SessionRevoked("Session has been revoked")
+
+
+def _changed() -> StoreUnavailableError:
+    return StoreUnavailableError("the session store was closed, or its settings changed, while it was opened")
+
+
+def _on(loop: asyncio.AbstractEventLoop, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Begin something on an event loop, which may be that of another thread, and may have ended."""
+
+    def begin() -> None:
+        task = loop.create_task(work())
+        _begun.add(task)
+        task.add_done_callback(_begun.discard)
+
+    # It may close at any moment.
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(begin)
+
+
+# An event loop forgets tasks that nobody holds.
+_begun: set[asyncio.Task[None]] = set()

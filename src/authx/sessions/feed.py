@@ -62,6 +62,7 @@ class RevocationFeed:
         self._heard: float | None = None
         self._answered_since = 0
         self._is_away = False
+        self._follower: asyncio.Task[None] | None = None
 
     # What requests ask
 
@@ -206,10 +207,12 @@ class RevocationFeed:
         self.heard()
 
     async def follow(self) -> None:
-        """Keep current until cancelled, whatever happens to the store."""
+        """Keep current until cancelled or told to stop, whatever happens to the store."""
+        self._follower = asyncio.current_task()
         failures = 0
         next_count = self._monotonic() + _COUNT_INTERVAL
-        while True:
+        # A cancellation can get lost in a driver, so it is not the only way to end this.
+        while self._follower is asyncio.current_task():
             try:
                 if not self._current:
                     await self.load()
@@ -229,6 +232,10 @@ class RevocationFeed:
                 _logger.exception("following the session store failed; trying again")
                 await self._pause(failures)
                 failures += 1
+
+    def stop(self) -> None:
+        """Let `follow` end at its next step."""
+        self._follower = None
 
     async def _pause(self, failures: int) -> None:
         # What happens meanwhile is in the store, and may not be behind the cursor.

@@ -163,9 +163,12 @@ class Store(Protocol):
     async def wait(self, cursor: str, timeout: float) -> None:  # noqa: ASYNC109 - it may end early, never fail
         """Wait until there may be something after a cursor.
 
+        A revocation that is made through this object ends the wait at once. A store that is not told of those of others
+        looks for them when this is called: whoever follows calls it again and again.
+
         Args:
             cursor: What `revocations` returned.
-            timeout: Seconds after which to return in any case.
+            timeout: Seconds after which to return in any case; `JWT_REVOCATION_POLL_INTERVAL` where the feed follows.
         """
         ...
 

@@ -5,9 +5,13 @@ import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
+
+from authx.stores.ending import end_task
 
 __all__ = ["PerLoop"]
+
+_END_SECONDS: Final = 2.0
 
 _Opened = TypeVar("_Opened")
 
@@ -22,6 +26,7 @@ class _Held(Generic[_Opened]):
     opening: "asyncio.Task[_Opened] | None" = None
     opened: _Opened | None = None
     keeper: AsyncGenerator[None, None] | None = None
+    is_given_up: bool = False
 
 
 class PerLoop(Generic[_Opened]):
@@ -86,8 +91,8 @@ class PerLoop(Generic[_Opened]):
         if held is None:
             return None
         if held.opened is None and held.opening is not None:
-            held.opening.cancel()
-            await asyncio.wait([held.opening])
+            await end_task(held.opening, _END_SECONDS)
+            held.is_given_up = not held.opening.done()
         opened, held.opened = held.opened, None
         if held.keeper is not None:
             await held.keeper.aclose()
@@ -101,6 +106,11 @@ class PerLoop(Generic[_Opened]):
 
     async def _open(self, held: _Held[_Opened]) -> _Opened:
         opened = held.opened = await self._start()
+        if held.is_given_up and self._close is not None:
+            # It opened late, in spite of being cancelled.
+            held.opened = None
+            await self._close(opened)
+            raise asyncio.CancelledError
         # An event loop that is shut down finishes its asynchronous generators first, so nothing outlives the loop
         # though nobody called `close`.
         held.keeper = self._keep(held)

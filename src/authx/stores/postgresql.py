@@ -12,7 +12,7 @@ from authx.stores.per_loop import PerLoop
 from authx.stores.postgresql_connectors import Borrowed, Own, Pool, lanes_of
 from authx.stores.postgresql_errors import refused
 from authx.stores.postgresql_feed import Feed
-from authx.stores.postgresql_lanes import Connector, Lanes
+from authx.stores.postgresql_lanes import Connector, Lanes, Server
 from authx.stores.postgresql_schema import SCHEMA_VERSION, schema, statements
 from authx.stores.postgresql_text import key, note, read_revocation, read_session
 from authx.stores.prefixes import namespace_prefix, require_prefix
@@ -24,7 +24,7 @@ _LANES: Final = 8
 # Besides the lanes: one connection to revoke on, one to listen on.
 _OTHERS: Final = 2
 _BATCH: Final = 500
-_SCHEMA_SECONDS: Final = 30.0
+_SCHEMA_SECONDS: Final = 5.0
 _LOOK_AT_POOL: Final = 0.2
 # Not `now()`, which is when a transaction began.
 _CLOCK: Final = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
@@ -103,7 +103,8 @@ class PostgreSQLStore:
         if url is not None and pool is None:
             url, asked = lanes_of(url)
             self._size = lanes or asked or _LANES
-            self._relaxed, self._strict = Own(url, synchronous_commit="off"), Own(url)
+            server = Server()
+            self._relaxed, self._strict = Own(url, server, synchronous_commit="off"), Own(url, server)
             self._advance = self._sql.advance
         elif pool is not None and url is None:
             self._size = _share_of(pool, lanes, 1)
@@ -145,7 +146,7 @@ class PostgreSQLStore:
         if await self._version(opened.lanes) == SCHEMA_VERSION:
             return
         # All statements on a table wait behind one that waits to change it, so that one must not wait long.
-        limits = "SET LOCAL statement_timeout = '30s'", "SET LOCAL lock_timeout = '2s'"
+        limits = "SET LOCAL statement_timeout = '5s'", "SET LOCAL lock_timeout = '2s'"
         script = f"BEGIN; {limits[0]}; {self._sql.lock}; {limits[1]}; {self._tables} COMMIT;"
         try:
             connection = await self._strict.connect()

@@ -7,7 +7,7 @@ import asyncpg  # type: ignore[import-untyped]
 
 from authx.exceptions import BadConfigurationError
 from authx.stores import masked_url
-from authx.stores.postgresql_lanes import Connection
+from authx.stores.postgresql_lanes import Connection, Server
 
 __all__ = ["Borrowed", "Own", "Pool", "lanes_of"]
 
@@ -33,11 +33,13 @@ class Own:
 
     Args:
         url: Where the server is.
+        server: What is known of it.
         **settings: Settings of the session; the URL's own come second.
     """
 
-    def __init__(self, url: str, **settings: str) -> None:
+    def __init__(self, url: str, server: Server, **settings: str) -> None:
         self.where = masked_url(url)
+        self.server = server
         self._url = url
         self._settings = _SETTINGS | settings
         if "application_name=" not in url:
@@ -65,6 +67,7 @@ class Borrowed:
     where = "the PostgreSQL server of the pool"
 
     def __init__(self, pool: Pool) -> None:
+        self.server = Server()
         self._pool = pool
 
     async def connect(self) -> Connection:

@@ -6,7 +6,7 @@ import asyncpg  # type: ignore[import-untyped]
 
 from authx.exceptions import BadConfigurationError, StoreUnavailableError
 
-__all__ = ["breaks_connection", "explained", "refused"]
+__all__ = ["breaks_connection", "explained", "is_read_only", "refused"]
 
 # Classes of SQLSTATE (PostgreSQL's Appendix A): connection, transaction state (a standby is read-only), rollback,
 # resources, object state (lock timeouts), operator intervention, system, internal.
@@ -14,6 +14,8 @@ _UNAVAILABLE: Final = frozenset({"08", "25", "40", "53", "55", "57", "58", "XX"}
 # Of a statement that was ended alone; the connection goes on.
 _STATEMENT_ONLY: Final = frozenset({"25", "40", "53", "55"})
 _QUERY_CANCELED: Final = "57014"
+# Of a server that is no primary any more: the same name may lead to the new one by now.
+_READ_ONLY: Final = "25006"
 # A prepared statement that the server has forgotten, or whose table has changed.
 _STALE: Final = frozenset({"0A000", "26000"})
 # A table or a column that is not there.
@@ -47,6 +49,8 @@ def explained(error: Exception, where: str) -> Exception:
                 f"{where} lacks a table or a column of the session store: create or upgrade the schema with "
                 "JWT_STORE_CREATE_SCHEMA, or run what `authx schema postgresql` prints"
             )
+        if state == _READ_ONLY:
+            return StoreUnavailableError(f"{where} is read-only: a standby, or a failover is under way")
         if state[:2] in _UNAVAILABLE or state in _STALE or state in _REFUSALS:
             return StoreUnavailableError(f"{where} does not answer: {type(error).__name__}")
         return error
@@ -74,6 +78,18 @@ def refused(error: Exception, where: str) -> Exception:
     return explained(error, where)
 
 
+def is_read_only(error: Exception) -> bool:
+    """Tell whether a server took no write because it is read-only.
+
+    Args:
+        error: The error.
+
+    Returns:
+        Whether it did so; then no connection to it should be used again.
+    """
+    return _state_of(error) == _READ_ONLY
+
+
 def breaks_connection(error: Exception) -> bool:
     """Tell whether a connection that met an error should not be used again.
 
@@ -86,7 +102,7 @@ def breaks_connection(error: Exception) -> bool:
     state = _state_of(error)
     if not state:
         return not isinstance(error, ValueError)
-    return state in _STALE or (
+    return state in (*_STALE, _READ_ONLY) or (
         state[:2] in _UNAVAILABLE and state[:2] not in _STATEMENT_ONLY and state != _QUERY_CANCELED
     )
 

@@ -26,6 +26,7 @@ class Feed:
 
     def __init__(self, connector: Connector, channel: str) -> None:
         self.where = connector.where
+        self.server = connector.server
         self._connector = connector
         self._channel = channel
         self._lane = Lane(self)

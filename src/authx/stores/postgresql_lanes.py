@@ -14,9 +14,9 @@ from typing import Any, Final, Protocol, TypeAlias
 import asyncpg  # type: ignore[import-untyped]
 
 from authx.exceptions import StoreUnavailableError
-from authx.stores.postgresql_errors import breaks_connection, explained, refused
+from authx.stores.postgresql_errors import breaks_connection, explained, is_read_only, refused
 
-__all__ = ["STATEMENT_SECONDS", "Connection", "Connector", "Lane", "Lanes", "Listener", "Row"]
+__all__ = ["STATEMENT_SECONDS", "Connection", "Connector", "Lane", "Lanes", "Listener", "Row", "Server"]
 
 Row: TypeAlias = Sequence[Any]
 Listener: TypeAlias = Callable[..., None]
@@ -47,10 +47,24 @@ class Connection(Protocol):
     def terminate(self) -> None: ...  # noqa: D102
 
 
+class Server:
+    """What is known of the server, by all who have connections to it.
+
+    Attributes:
+        era: Grows when the server turns out to be read-only: connections of an earlier era are not used again.
+    """
+
+    __slots__ = ("era",)
+
+    def __init__(self) -> None:
+        self.era = 0
+
+
 class Connector(Protocol):
     """Where connections come from."""
 
     where: str
+    server: Server
 
     async def connect(self) -> Connection:
         """Open or borrow a connection."""
@@ -71,10 +85,12 @@ class Lane:
         busy_since: When its statement began, by the clock of the loop; 0 while it has none.
     """
 
-    __slots__ = ("_connection", "_connector", "_statements", "busy_since")
+    __slots__ = ("_connection", "_connector", "_era", "_server", "_statements", "busy_since")
 
     def __init__(self, connector: Connector) -> None:
         self._connector = connector
+        self._server = connector.server
+        self._era = 0
         self._connection: Connection | None = None
         self._statements: dict[str, Statement] = {}
         self.busy_since = 0.0
@@ -97,7 +113,7 @@ class Lane:
         """
         try:
             connection = self._connection
-            if connection is None or not is_open(connection):
+            if connection is None or self._era != self._server.era or not is_open(connection):
                 connection = await self.connect()
             self.busy_since = monotonic()
             statement = self._statements.get(sql)
@@ -105,6 +121,8 @@ class Lane:
                 statement = self._statements[sql] = await connection.prepare(sql)
             return await statement.fetch(*args)
         except Exception as error:  # noqa: BLE001 - each is raised again, explained
+            if is_read_only(error):
+                self._server.era += 1
             if breaks_connection(error):
                 self.drop()
             raise explain(error, self._connector.where) from None
@@ -122,7 +140,9 @@ class Lane:
             It.
         """
         self.drop()
+        era = self._server.era
         connection = self._connection = await self._connector.connect()
+        self._era = era
         return connection
 
     def drop(self) -> None:
@@ -192,11 +212,16 @@ class Lanes:
             StoreUnavailableError: The server does not answer now.
             BadConfigurationError: It refuses us.
         """
-        lane = self._free.pop() if self._free else await self._wait()
         try:
-            return await lane.fetch(sql, (), refused)
-        finally:
-            self._give_back(lane)
+            # Twice a connection's, and a statement's: whatever the server does, this returns.
+            async with asyncio.timeout(2 * STATEMENT_SECONDS):
+                lane = self._free.pop() if self._free else await self._wait()
+                try:
+                    return await lane.fetch(sql, (), refused)
+                finally:
+                    self._give_back(lane)
+        except TimeoutError:
+            raise StoreUnavailableError(f"{self._where} does not answer in time") from None
 
     async def close(self) -> None:
         """Close the lanes that are free now, and the others as they come back."""

@@ -33,7 +33,6 @@ __all__ = ["SQLiteStore", "from_url", "schema"]
 
 _PAGE: Final = 500
 _BATCH: Final = 100
-_LOOK_AGAIN: Final = 0.1
 _OLDEST_SQLITE: Final = (3, 35)
 
 
@@ -230,19 +229,14 @@ class SQLiteStore:
     async def wait(self, cursor: str, timeout: float) -> None:  # noqa: ASYNC109 - it may end early, never fail
         """Wait until there may be something after a cursor. See `Store.wait`.
 
-        This process tells of its own revocations; those of others show by the newest number.
+        This object tells of its own revocations. Those of others show by the newest number, which is looked at in the
+        beginning only: so the caller says by `timeout` how often that is.
         """
         connections = self._connections.here() or await self._connections.get()
-        known = self._number_of(cursor)
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + timeout
         with self._news.listening() as told:
-            while not told.done():
-                (row,) = await connections.run(self._sql.newest)
-                remaining = deadline - loop.time()
-                if _count(row[0]) != known or remaining <= 0:
-                    return
-                await asyncio.wait([told], timeout=min(remaining, _LOOK_AGAIN))
+            (row,) = await connections.run(self._sql.newest)
+            if _count(row[0]) == self._number_of(cursor):
+                await asyncio.wait([told], timeout=timeout)
 
     async def prune(self, now: int, limit: int) -> int:
         """Delete some of what no token can need any more, a hundred rows at a time. See `Store.prune`."""

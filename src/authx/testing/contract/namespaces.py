@@ -104,11 +104,11 @@ class NamespacesContract:
 
     @on_a_loop
     async def test_who_waits_in_a_namespace_hears_of_what_is_revoked_there(self, store: Store) -> None:
-        async with _opened(store, "admin") as (admin,), _opened(store, "admin") as (same,):
+        async with _opened(store, "admin") as (admin,):
             _, cursor = await admin.revocations("")
             waiting = asyncio.create_task(admin.wait(cursor, 3600))
             await asyncio.sleep(0.05)
-            await same.revoke(end_token())
+            await admin.revoke(end_token())
             async with asyncio.timeout(SECONDS):
                 await waiting
 
