@@ -61,6 +61,7 @@ def test_rows_of_sessions_that_are_over_vanish_with_no_scheduled_job(tmp_path, m
             f"sqlite:///{path}",
             clock,
             JWT_REFRESH_TOKEN_EXPIRES=timedelta(days=20),
+            JWT_SESSION_MAX_AGE=timedelta(days=20),
             JWT_REVOCATION_POLL_INTERVAL=timedelta(milliseconds=10),
         )
         await auth.open()
