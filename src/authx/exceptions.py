@@ -81,6 +81,8 @@ class AuthXException(Exception):  # noqa: N818 - the name is AuthX's
         challenge: `error` of the `WWW-Authenticate` header; `None` for a challenge without error, and
             only answers of status 400, 401 and 403 carry one.
         description: `error_description` of the challenge: a constant, never derived from input.
+        client_message: What clients are told instead of the error's own text, which may name hosts or files; `None`:
+            that text.
         clears_cookies: Whether the error ends the browser's cookies where a refresh token was required.
         evidence: Where it came from; set when it leaves an instance.
     """
@@ -92,6 +94,7 @@ class AuthXException(Exception):  # noqa: N818 - the name is AuthX's
     action: ClassVar[str] = "login"
     challenge: ClassVar[str | None] = None
     description: ClassVar[str | None] = None
+    client_message: ClassVar[str | None] = None
     clears_cookies: ClassVar[bool] = False
 
     def __init__(self, *args: object, login_type: str | None = None) -> None:
@@ -161,6 +164,8 @@ class AccountUnavailableError(AuthXException):
 class StoreUnavailableError(AuthXException):
     """The session store did not answer; nothing was consumed, the same request may be repeated.
 
+    Its text says which store, and what is wrong. It is for the log: clients are told `client_message`.
+
     Args:
         *args: As for any exception.
         retry_after: Seconds after which a retry makes sense.
@@ -170,6 +175,7 @@ class StoreUnavailableError(AuthXException):
     status = 503
     code = "auth_unavailable"
     action = "retry"
+    client_message = "Authentication is not available at the moment. Send the same request again."
 
     def __init__(self, *args: object, retry_after: int = 1, login_type: str | None = None) -> None:
         super().__init__(*args, login_type=login_type)

@@ -231,16 +231,18 @@ class Issuer:
         if self.not_before:
             claims["nbf"] = issued
         expires = self._expires(kind, request.expiry, now)
-        for latest in (request.latest, self._last_second(sid, expires)):
+        # Refresh tokens without an end stay so: their session's age ends them.
+        last_second = None if kind == "refresh" and expires is None else self._last_second(sid)
+        for latest in (request.latest, last_second):
             if latest is not None:
                 expires = latest if expires is None else min(expires, latest)
         if expires is not None:
             claims["exp"] = expires
         return claims
 
-    def _last_second(self, sid: str, expires: int | None) -> int | None:
-        """Compute the end of a session's absolute age; tokens without an end stay without, the age ends them."""
-        if self.max_age is None or expires is None:
+    def _last_second(self, sid: str) -> int | None:
+        """Compute the end of a session's absolute age."""
+        if self.max_age is None:
             return None
         return int(session_created_at(sid) / 1000 + self.max_age.total_seconds())
 

@@ -4,12 +4,13 @@ from collections import OrderedDict
 from collections.abc import Collection
 from contextlib import suppress
 from math import inf
-from typing import Final
+from typing import Any, Final
 
 from authx.core import checks, codec
+from authx.core.ids import session_created_at
 from authx.core.keys import KeyRing
 from authx.core.strict_json import JSONObject
-from authx.exceptions import JWTDecodeError, LoginTypeMismatchError
+from authx.exceptions import JWTDecodeError, LoginTypeMismatchError, TokenExpiredError
 from authx.schema import PayloadTemplate, TokenPayload
 
 __all__ = ["Verified", "Verifier"]
@@ -26,15 +27,31 @@ class Verified:
         expires: Seconds since 1970 from which on they are too old.
         begins: Seconds since 1970 before which they are too young.
         kind: The token's type, as it says.
+        known_at: Seconds since 1970 at which it was last known not to be revoked: when it was issued, or later.
+        cleared_in: The state of the revocation feed in which it was found not to be revoked.
+        cleared_until: Seconds since 1970 until which that state answers for it.
     """
 
-    __slots__ = ("_asked", "_template", "begins", "claims", "expires", "kind")
+    __slots__ = (
+        "_asked",
+        "_template",
+        "begins",
+        "claims",
+        "cleared_in",
+        "cleared_until",
+        "expires",
+        "kind",
+        "known_at",
+    )
 
     def __init__(self, claims: JSONObject, expires: float, begins: float) -> None:
         self.claims = claims
         self.expires = expires
         self.begins = begins
         self.kind = claims.get("type")
+        self.known_at: float = claims["iat"]  # type: ignore[assignment]
+        self.cleared_in: object = None
+        self.cleared_until = 0.0
         self._asked = False
         self._template: PayloadTemplate | None = None
 
@@ -70,6 +87,7 @@ class Verifier:
         identity_claim: The claim that holds the subject.
         login_type: The login type that a token must be of; `None` accepts all.
         may_lack_exp: Types whose tokens may go without `exp`.
+        max_age: Seconds that a session lasts at most, and with it its access tokens; `None` for no bound.
         remember: How many tokens to remember; 0 turns it off.
     """
 
@@ -79,6 +97,7 @@ class Verifier:
         "_issuer",
         "_leeway",
         "_login_type",
+        "_max_age",
         "_may_lack_exp",
         "_remembered",
         "_room",
@@ -96,6 +115,7 @@ class Verifier:
         identity_claim: str = "sub",
         login_type: str | None = None,
         may_lack_exp: Collection[str] = (),
+        max_age: float | None = None,
         remember: int = 0,
     ) -> None:
         self.ring = ring
@@ -106,6 +126,7 @@ class Verifier:
         self._identity_claim = identity_claim
         self._login_type = login_type
         self._may_lack_exp = may_lack_exp
+        self._max_age = inf if max_age is None else max_age
         self._room = remember
         self._remembered: OrderedDict[bytes, Verified] = OrderedDict()
 
@@ -171,15 +192,26 @@ class Verifier:
             checks.audience(claims, self._audience)
         if self._login_type is not None:
             checks.login_type(claims, self._login_type)
-        exp, nbf = claims.get("exp", inf), claims.get("nbf", 0)
+        end, nbf = self._end_of(claims) + self._leeway, claims.get("nbf", 0)
+        if end <= now:
+            raise TokenExpiredError("Session has expired")
         verified = Verified(
             claims,
-            exp + self._leeway,  # type: ignore[operator]
+            end,
             max(claims["iat"], nbf) - self._skew,  # type: ignore[type-var, operator]
         )
         if self._room:
             self._remember(token, verified)
         return verified
+
+    def _end_of(self, claims: JSONObject) -> float:
+        """Find the end of a token: its own, or that of its session where it says that it lives longer."""
+        exp: Any = claims.get("exp", inf)
+        sid = claims.get("sid")
+        # Of a refresh token the age is judged with everything else about its session.
+        if sid is None or claims.get("type") == "refresh":
+            return float(exp)
+        return min(float(exp), session_created_at(str(sid)) / 1000 + self._max_age)
 
     def _remember(self, token: bytes, verified: Verified) -> None:
         remembered = self._remembered

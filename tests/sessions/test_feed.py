@@ -5,6 +5,7 @@ import random
 import sqlite3
 from contextlib import asynccontextmanager, closing, suppress
 from hashlib import sha256
+from math import inf
 
 import pytest
 
@@ -14,6 +15,7 @@ from authx.exceptions import RevokedTokenError, SessionRevoked, StoreUnavailable
 from authx.sessions.feed import RevocationFeed
 from authx.stores import open_store
 from authx.testing import Clock, FaultyStore
+from authx.verifier import Verified
 
 pytestmark = pytest.mark.anyio
 
@@ -97,12 +99,24 @@ async def until(condition, seconds=3.0):
         await asyncio.sleep(0.001)
 
 
+async def eventually(condition, seconds=3.0):
+    deadline = asyncio.get_running_loop().time() + seconds
+    while not await condition():
+        assert asyncio.get_running_loop().time() < deadline, "it never came about"
+        await asyncio.sleep(0.001)
+
+
 def make_sid(clock, number=0, uid="alice"):
     return session_id(uid, int(clock.now * 1000) - 1, sha256(str(number).encode()).digest())
 
 
 def claims(clock, sid, jti="one", uid="alice", iat=None):
     return {"sub": uid, "sid": sid, "jti": jti, "iat": clock.now if iat is None else iat}
+
+
+def verified(token):
+    """The token as it is remembered."""
+    return Verified(token, inf, 0.0)
 
 
 def passes(feed, token):
@@ -193,18 +207,22 @@ async def test_new_sessions_come_after_the_latest_cutoff(feed, store, clock):
 @pytest.mark.parametrize(("age", "covered"), [(0, True), (WINDOW - 1, True), (WINDOW, False), (WINDOW + 1, False)])
 async def test_it_answers_for_tokens_issued_within_its_window(feed, clock, age, covered):
     await feed.load()
-    assert feed.covers(claims(clock, make_sid(clock), iat=clock.now - age), clock.now) is covered
-    assert feed.clears(claims(clock, make_sid(clock), iat=clock.now - age), clock.now) is covered
+    token = verified(claims(clock, make_sid(clock), iat=clock.now - age))
+    assert feed.covers(token, clock.now) is covered
+    assert feed.clears(token, clock.now) is covered
 
 
 async def test_it_clears_at_once_only_what_the_check_lets_pass(feed, store, clock, monotonic):
     sids = [make_sid(clock, number) for number in range(4)]
     jtis = ["a", "b"]
+    kept = {(sid, jti): verified(claims(clock, sid, jti)) for sid in sids for jti in jtis}
 
     def agree():
         tokens = [claims(clock, sid, jti) for sid in sids for jti in jtis]
         verdicts = [passes(feed, token) for token in tokens]
-        assert [feed.clears(token, clock.now) for token in tokens] == verdicts
+        assert [feed.clears(verified(token), clock.now) for token in tokens] == verdicts
+        # Those that are remembered know what was said of them before.
+        assert [feed.clears(kept[sid, jti], clock.now) for sid in sids for jti in jtis] == verdicts
         return verdicts.count(True)
 
     assert agree() == 0
@@ -508,9 +526,13 @@ async def test_what_is_over_is_forgotten_and_deleted(feed, store, clock, monoton
         await until(lambda: len(feed) == 60)
         clock.advance(300)
         await pass_a_minute(feed, store, monotonic)
-        await until(lambda: len(feed) == 0)
-        # The newest number may have to stay, for those who read on from it.
-        assert (await store.count_live(started))[0] <= 1
+        assert len(feed) == 0
+
+        async def deleted():
+            # The newest number may have to stay, for those who read on from it.
+            return (await store.count_live(started))[0] <= 1
+
+        await eventually(deleted)
 
 
 async def test_rows_that_expired_long_ago_are_deleted(feed, store, clock, monotonic):
@@ -525,7 +547,11 @@ async def test_rows_that_expired_long_ago_are_deleted(feed, store, clock, monoto
         assert (await store.get(sid))[0] is not None
         clock.advance(2)
         await pass_a_minute(feed, store, monotonic)
-        assert (await store.get(sid))[0] is None
+
+        async def deleted():
+            return (await store.get(sid))[0] is None
+
+        await eventually(deleted)
 
 
 # Converging

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.compat.tokens import claims_of
-from tests.sessions.world import ACCESS_LIFE, DAY, MAX_AGE, REFRESH_LIFE, foreign_token
+from tests.sessions.world import ACCESS_LIFE, DAY, MAX_AGE, REFRESH_LIFE, bearer, foreign_token, sid_of
 
 from authx.core.ids import session_created_at
 
@@ -142,6 +142,42 @@ async def test_access_tokens_without_an_end_end_with_the_session(make_world):
     world.clock.advance(60)
     tokens = await world.refreshed(tokens["refresh_token"])
     assert claims_of(tokens["access_token"])["exp"] == claims_of(tokens["refresh_token"])["exp"]
+
+
+@pytest.mark.parametrize("life", [timedelta(minutes=15), None])
+@pytest.mark.parametrize(
+    "expiry", [timedelta(days=400), datetime(2050, 1, 1, tzinfo=UTC), None], ids=["duration", "moment", "none"]
+)
+async def test_an_access_token_never_outlives_the_absolute_age(make_world, life, expiry):
+    world = await make_world(JWT_ACCESS_TOKEN_EXPIRES=life)
+    end = world.clock.now + MAX_AGE
+    alone = claims_of(world.auth.create_access_token("alice", expiry=expiry))
+    assert alone["exp"] == (end if expiry or not life else world.clock.now + ACCESS_LIFE)
+    sid = sid_of((await world.login())["access_token"])
+    world.clock.advance(30 * DAY)
+    tied = claims_of(world.auth.create_access_token("alice", sid=sid, expiry=expiry))
+    assert tied["exp"] == (end if expiry or not life else world.clock.now + ACCESS_LIFE)
+
+
+@pytest.mark.parametrize("check", ["feed", "store", "none"])
+async def test_an_access_token_of_a_session_past_its_absolute_age_is_refused(make_process, check):
+    """Made by another configuration, or before the settings changed."""
+    endless = {"JWT_SESSION_MAX_AGE": None, "JWT_ACCESS_TOKEN_EXPIRES": None, "JWT_REFRESH_TOKEN_EXPIRES": None}
+    longer = await make_process(**endless)
+    world = await make_process(JWT_ACCESS_TOKEN_EXPIRES=None, JWT_REVOCATION_CHECK=check)
+    tokens = [
+        longer.auth.create_access_token("alice", expiry=timedelta(days=400)),
+        longer.auth.create_access_token("alice"),
+        (await longer.login())["access_token"],
+    ]
+    world.clock.advance(MAX_AGE - 1)
+    assert [await world.knock(token) for token in tokens] == [200, 200, 200]
+    world.clock.advance(1)
+    longer.clock.advance(MAX_AGE)
+    for token in tokens:
+        answer = await world.http.get("/door", headers=bearer(token))
+        assert (answer.status_code, answer.json()["code"]) == (401, "token_expired")
+        assert await longer.knock(token) == 200
 
 
 async def test_where_nothing_ends_nothing_has_an_end(make_world):

@@ -1,12 +1,15 @@
 """`auth.logout`: whatever token a request carries, its session ends."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from fastapi import Request, Response
-from tests.sessions.world import MAX_AGE, OTHER_SECRET, bearer, foreign_token, sid_of
+from tests.compat.tokens import claims_of
+from tests.sessions.world import DAY, MAX_AGE, OTHER_SECRET, bearer, foreign_token, sid_of
 
 from authx import AuthX, AuthXConfig
+from authx.core.session import Revocation
 
 pytestmark = pytest.mark.anyio
 
@@ -118,6 +121,57 @@ async def test_can_be_repeated(world):
     tokens = await world.login()
     for _ in range(3):
         assert (await logout(world, tokens["access_token"])).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
+async def test_a_repetition_writes_nothing_and_is_remembered_nowhere(make_process, kind):
+    here, there = await make_process(), await make_process()
+    token = (await here.login())[kind]
+    await logout(here, token)
+    for world in (here, there):
+        await world.auth._gate.engine.feed.catch_up()
+        held = weight(world)
+        before = world.writes()
+        for _ in range(20):
+            assert (await logout(world, token)).status_code == 200
+            world.clock.advance(10)
+        assert world.writes() == before
+        await world.auth._gate.engine.feed.catch_up()
+        assert weight(world) == held
+
+
+async def test_a_repetition_with_a_token_of_authx_writes_nothing(world):
+    token = foreign_token(world.clock, "access")
+    await logout(world, token)
+    before = world.writes()
+    for _ in range(20):
+        assert (await logout(world, token)).status_code == 200
+        world.clock.advance(10)
+    assert world.writes() == before
+
+
+async def test_a_repetition_that_reaches_further_is_written(make_process):
+    longer, shorter = await make_process(JWT_SESSION_MAX_AGE=400 * DAY), await make_process()
+    access, refresh = longer.create_pair(refresh_expiry=timedelta(days=300))
+    for token in (access, refresh):
+        assert (await logout(shorter, token)).status_code == 200
+    assert (await shorter.row(refresh)).expires_at == claims_of(refresh)["exp"] * 1000
+
+
+async def test_what_was_announced_and_not_carried_out_is_repeated(world):
+    tokens = await world.login()
+    now = int(world.clock.now * 1000)
+    sid = sid_of(tokens["access_token"])
+    # As where Redis stopped between its two steps.
+    world.auth._gate.engine.feed.apply(Revocation(kind="session", key=sid, at=now, until=now + 60_000))
+    assert (await logout(world, tokens["access_token"])).status_code == 200
+    assert (await world.row(sid)).revoked_at is not None
+
+
+def weight(world):
+    """How much a process remembers of what was revoked."""
+    revoked = world.auth._gate.engine.feed._revoked
+    return len(revoked), sum(len(keys) for ending in revoked._ending.values() for keys in ending)
 
 
 async def test_a_logout_amid_refreshes_ends_logged_out(world):

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 from tests.compat.tokens import claims_of
-from tests.sessions.world import ACCESS_LIFE, MAX_AGE, OTHER_SECRET, bearer, foreign_token, sid_of
+from tests.sessions.world import ACCESS_LIFE, DAY, GRACE, MAX_AGE, OTHER_SECRET, bearer, foreign_token, sid_of
 from tests.waiting import SOON, until
 
 from authx import AuthX, AuthXConfig
@@ -50,11 +50,11 @@ async def test_such_a_row_without_absolute_age_never_ends(make_world):
     assert (await world.row(access)).expires_at is None
 
 
-async def test_the_row_of_a_logged_out_first_token_lasts_as_long_as_the_token(make_world):
-    world = await make_world(JWT_SESSION_MAX_AGE=None)
-    _, refresh = world.create_pair(refresh_expiry=timedelta(days=300))
-    await world.auth.revoke_token(refresh)
-    assert (await world.row(refresh)).expires_at == claims_of(refresh)["exp"] * 1000
+async def test_the_row_of_a_first_token_that_outlives_the_absolute_age_lasts_as_long_as_the_token(make_process):
+    longer, shorter = await make_process(JWT_SESSION_MAX_AGE=400 * DAY), await make_process()
+    _, refresh = longer.create_pair(refresh_expiry=timedelta(days=300))
+    await shorter.auth.revoke_token(refresh)
+    assert (await shorter.row(refresh)).expires_at == claims_of(refresh)["exp"] * 1000
 
 
 async def test_ending_a_session_again_changes_nothing(world):
@@ -67,11 +67,86 @@ async def test_ending_a_session_again_changes_nothing(world):
     assert await is_dead(world, tokens)
 
 
-async def test_ending_a_session_moves_its_end_not_back(world):
-    tokens = await world.login()
-    before = (await world.row(tokens["access_token"])).expires_at
+async def test_ending_a_session_moves_its_end_not_back(make_process):
+    longer, shorter = await make_process(JWT_SESSION_MAX_AGE=400 * DAY), await make_process()
+    tokens = await longer.login(refresh_expiry=timedelta(days=300))
+    before = (await longer.row(tokens["access_token"])).expires_at
+    await shorter.auth.revoke_session(sid_of(tokens["access_token"]))
+    assert (await shorter.row(tokens["access_token"])).expires_at == before
+
+
+async def by_id(world, tokens):
     await world.auth.revoke_session(sid_of(tokens["access_token"]))
-    assert (await world.row(tokens["access_token"])).expires_at == before
+
+
+async def by_token(world, tokens):
+    await world.auth.revoke_token(tokens["refresh_token"])
+
+
+async def by_reuse(world, tokens):
+    await world.refreshed(tokens["refresh_token"])
+    world.clock.advance(GRACE + 1)
+    assert (await world.refresh(tokens["refresh_token"])).json()["code"] == "refresh_reused"
+
+
+async def by_the_deletion_of_the_account(world, tokens):
+    world.auth.set_subject_getter(lambda uid: None)
+    assert (await world.refresh(tokens["refresh_token"])).json()["code"] == "account_unavailable"
+
+
+async def by_another_login(world, tokens):
+    answer = await world.http.post("/enter/bob", headers=bearer(tokens["access_token"]))
+    assert answer.status_code == 200
+
+
+async def by_logout(world, tokens):
+    assert (await world.http.post("/auth/logout", headers=bearer(tokens["access_token"]))).status_code == 200
+
+
+ENDINGS = [by_id, by_token, by_reuse, by_the_deletion_of_the_account, by_another_login, by_logout]
+
+
+@pytest.mark.parametrize("end", ENDINGS)
+@pytest.mark.parametrize("max_age", [90 * DAY, None])
+async def test_pruning_does_not_bring_a_revoked_session_s_access_token_back(make_world, end, max_age):
+    world = await make_world(JWT_SESSION_MAX_AGE=max_age, JWT_REFRESH_TOKEN_EXPIRES=timedelta(days=7))
+    tokens = await world.login()
+    long = world.auth.create_access_token("alice", sid=sid_of(tokens["access_token"]), expiry=timedelta(days=60))
+    assert await world.knock(long) == 200
+    await end(world, tokens)
+    for days in (9, 50):
+        world.clock.advance(days * DAY)
+        await world.store.prune(int(world.clock.now * 1000), 1000)
+        assert await world.knock(long) == 401
+
+
+@pytest.mark.parametrize("max_age", [90 * DAY, None])
+async def test_pruning_does_not_bring_a_revoked_session_without_row_back(make_world, max_age):
+    world = await make_world(JWT_SESSION_MAX_AGE=max_age)
+    long = world.auth.create_access_token("alice", expiry=timedelta(days=60))
+    await world.auth.revoke_session(sid_of(long))
+    world.clock.advance(59 * DAY)
+    await world.store.prune(int(world.clock.now * 1000), 1000)
+    assert await world.knock(long) == 401
+
+
+async def test_pruning_does_not_bring_anything_of_a_subject_back(world):
+    long = world.auth.create_access_token("alice", expiry=timedelta(days=60))
+    world.clock.advance(1)
+    await world.auth.revoke_all_sessions("alice")
+    world.clock.advance(59 * DAY)
+    await world.store.prune(int(world.clock.now * 1000), 1000)
+    assert await world.knock(long) == 401
+
+
+async def test_pruning_does_not_bring_a_revoked_token_back(make_world):
+    world = await make_world(JWT_DECODE_LEEWAY=30)
+    long = world.auth.create_access_token("alice", expiry=timedelta(days=60))
+    await world.auth.revoke_token(long)
+    for seconds in (59 * DAY, DAY, 29):
+        world.clock.advance(seconds)
+        await world.store.prune(int(world.clock.now * 1000), 1000)
+        assert (await world.http.get("/door", headers=bearer(long))).json()["code"] == "token_revoked"
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Final
 from authx.config import AuthXConfig
 from authx.sessions.engine import Running, SessionEngine
 from authx.sessions.events import Events
+from authx.sessions.revoked import SHORTEST_WINDOW
 from authx.sessions.service import SessionSettings
 from authx.stores import Store, namespace_of, open_store
 
@@ -15,6 +16,7 @@ __all__ = ["build_engine"]
 # What an access token without an end counts as, and how far beyond its end the feed looks.
 _ENDLESS: Final = timedelta(minutes=15)
 _MARGIN: Final = timedelta(seconds=60)
+_SHORTEST: Final = timedelta(milliseconds=SHORTEST_WINDOW)
 
 
 def build_engine(
@@ -43,7 +45,7 @@ def build_engine(
         BadConfigurationError: The store cannot be made, or has no namespaces for login types.
     """
     life = config.JWT_ACCESS_TOKEN_EXPIRES or _ENDLESS
-    window = life + timedelta(seconds=config.JWT_DECODE_LEEWAY or 0) + _MARGIN
+    window = max(life + timedelta(seconds=config.JWT_DECODE_LEEWAY or 0) + _MARGIN, _SHORTEST)
     staleness = config.JWT_REVOCATION_MAX_STALENESS
     settings = SessionSettings(
         grace=_milliseconds(config.JWT_REFRESH_GRACE_PERIOD),

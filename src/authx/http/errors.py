@@ -1,6 +1,8 @@
 """Every error's answer, from one handler on the root class."""
 
+import logging
 import re
+import time
 from collections.abc import MutableMapping
 from typing import Any, Final
 
@@ -29,6 +31,9 @@ from authx.http.openapi import describe_errors
 __all__ = ["ErrorAnswers", "install_handler"]
 
 _SCOPE_TOKEN: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
+_logger = logging.getLogger("authx")
+# Seconds after which the same text is worth another line in the log.
+_NOTE_AGAIN: Final = 10.0
 _UNAUTHORIZED: Final = 401
 _POLICY_VIOLATION: Final = 1008
 
@@ -56,7 +61,7 @@ class ErrorAnswers:
     """Messages and answers; `AuthX` and `AuthManager` are made of it.
 
     The attributes `MSG_<class name>` replace the message of that class, for all instances or for one.
-    Where one is `None` the exception's own text is used.
+    Where one is `None` the exception's own text is used, or its `client_message` where that says too much.
     """
 
     MSG_TokenError: str | None = "Token Error"
@@ -75,6 +80,7 @@ class ErrorAnswers:
     MSG_PolicyDeniedError: str | None = None
     MSG_PolicyEvaluationError: str | None = "Policy evaluation failed"
     MSG_SessionRevoked: str | None = "Session has been revoked"
+    MSG_StoreUnavailableError: str | None = None
 
     def handle_errors(self, app: FastAPI) -> None:
         """Answer this library's errors in an application, bring its cookies through, describe both.
@@ -116,6 +122,8 @@ class ErrorAnswers:
         """
         if not isinstance(error, AuthXException) or error.status is None:
             raise error
+        if isinstance(error, StoreUnavailableError):
+            _outages.note(error)
         source = error.evidence.source if error.evidence is not None else self
         responder = source if isinstance(source, ErrorAnswers) else self
         response = responder._respond(connection.scope, error)
@@ -157,7 +165,23 @@ class ErrorAnswers:
                 text = getattr(self, f"MSG_{parent.__name__}", None)
                 if text is not None and parent is not JWTDecodeError:
                     return str(text)
-        return str(error) or (kind.__doc__ or kind.__name__).partition("\n")[0]
+        return error.client_message or str(error) or (kind.__doc__ or kind.__name__).partition("\n")[0]
+
+
+class _Outages:
+    """Says in the log what clients are not told of a store that fails: once in a while, not at each request."""
+
+    def __init__(self) -> None:
+        self._noted: tuple[str, float] | None = None
+
+    def note(self, error: StoreUnavailableError) -> None:
+        text, now = str(error), time.monotonic()
+        if self._noted is None or self._noted[0] != text or now - self._noted[1] >= _NOTE_AGAIN:
+            self._noted = text, now
+            _logger.warning("a request was answered with 503, the session store is not available: %s", text)
+
+
+_outages: Final = _Outages()
 
 
 def respond(

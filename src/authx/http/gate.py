@@ -287,7 +287,7 @@ class Gate:
         if verified is None or verified.kind != requirement.kind:
             return None
         engine = self._engine
-        if engine is not None and (verified.kind != "access" or not engine.clears(verified.claims, now)):
+        if engine is not None and (verified.kind != "access" or not engine.clears(verified, now)):
             return None
         if verified.kind == "refresh":
             # Cookies that are set later in this request replace the ones that this token came in.
@@ -396,7 +396,7 @@ class Gate:
         if requirement.verify_type and verified.kind != requirement.kind:
             raise checks.wrong_type(requirement.kind)
         if self._engine is not None and verified.kind != "refresh":
-            await self._engine.admit(verified.claims)
+            await self._engine.admit(verified)
         if self.blocklist is not None and await self.is_blocked(token):
             raise RevokedTokenError("Token has been revoked")
         return verified

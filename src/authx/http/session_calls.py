@@ -269,7 +269,9 @@ class SessionCalls:
         sub = presented.use.presented.sub
         if self._gate.subject_getter is not None and await self._gate.find_subject(sub) is None:
             use = presented.use
-            await sessions.end_session(use.presented.sid, sub=sub, reason="account", now=use.now)
+            await sessions.end_session(
+                use.presented.sid, sub=sub, reason="account", now=use.now, expires_at=use.expires_at
+            )
             await sessions.tell("session_revoked", uid=sub, session_id=use.presented.sid, client=client)
             raise AccountUnavailableError("the account of this token is not available")
         if self._gate.claims_getter is None:
@@ -355,10 +357,12 @@ class SessionCalls:
             is_refresh = one.claims.get("type") == "refresh"
             if "sid" not in one.claims and not is_refresh:
                 await sessions.end_token(str(one.claims["jti"]), now=now, expires_at=presented.use.expires_at)
-            elif sid not in ended:
+                continue
+            # Two tokens of one session may end at different times, and its row outlives both.
+            end = presented.use.expires_at
+            await sessions.end_session(sid, sub=sub, reason=reason, now=now, expires_at=end)
+            if sid not in ended:
                 ended.add(sid)
-                end = presented.use.expires_at if is_refresh else None
-                await sessions.end_session(sid, sub=sub, reason=reason, now=now, expires_at=end)
                 if reason == "logout":
                     await sessions.tell("logout", uid=sub, session_id=sid, client=client)
 

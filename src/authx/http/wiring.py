@@ -110,6 +110,7 @@ def wire(config: AuthXConfig, login_type: str | None, ids: SessionIds, *, with_s
         for kind in _TYPES
     }
     with_cookies = frozenset(kind for kind in _TYPES if "cookies" in location_names(config, kind))
+    max_age = config.JWT_SESSION_MAX_AGE if with_store else None
     return Wiring(
         config=config,
         verifier=Verifier(
@@ -120,6 +121,7 @@ def wire(config: AuthXConfig, login_type: str | None, ids: SessionIds, *, with_s
             identity_claim=config.JWT_IDENTITY_CLAIM,
             login_type=login_type,
             may_lack_exp=[kind for kind, lifetime in lifetimes.items() if lifetime is None],
+            max_age=None if max_age is None else max_age.total_seconds(),
             remember=config.JWT_TOKEN_CACHE_SIZE,
         ),
         issuer=Issuer(
@@ -136,7 +138,7 @@ def wire(config: AuthXConfig, login_type: str | None, ids: SessionIds, *, with_s
             identity_claim=config.JWT_IDENTITY_CLAIM,
             login_type=login_type,
             ids=ids,
-            max_age=config.JWT_SESSION_MAX_AGE if with_store else None,
+            max_age=max_age,
         ),
         configured=configured,
         header_first={kind: _header_first(configured[kind]) for kind in _TYPES},

@@ -17,6 +17,7 @@ from authx.sessions.service import Client, Sessions, SessionSettings
 from authx.sessions.tokens import read_refresh_token
 from authx.stores import InvalidRowError, Store
 from authx.stores.ending import end_task, within
+from authx.verifier import Verified
 
 __all__ = ["RevocationCheck", "Running", "SessionEngine"]
 
@@ -177,11 +178,11 @@ class SessionEngine:
         except TimeoutError:
             _logger.warning("the session store did not close in time; its connections are left to end by themselves")
 
-    def clears(self, claims: JSONObject, now: float) -> bool:
+    def clears(self, verified: Verified, now: float) -> bool:
         """Tell at once whether an access token is certainly not revoked.
 
         Args:
-            claims: Verified claims.
+            verified: The token.
             now: Seconds since 1970.
 
         Returns:
@@ -190,7 +191,7 @@ class SessionEngine:
         if self.check == "none":
             return True
         # Nothing is looked up in a feed that another event loop keeps current, or kept.
-        return self.check == "feed" and self._loop is asyncio.get_running_loop() and self.feed.clears(claims, now)
+        return self.check == "feed" and self._loop is asyncio.get_running_loop() and self.feed.clears(verified, now)
 
     def admit_if_loaded(self, claims: JSONObject) -> None:
         """Refuse an access token that was revoked as far as this process knows, without waiting for anything.
@@ -206,11 +207,11 @@ class SessionEngine:
         if self.check != "none" and self.feed.loaded:
             self.feed.check(claims)
 
-    async def admit(self, claims: JSONObject) -> None:
+    async def admit(self, verified: Verified) -> None:
         """Refuse an access token that was revoked.
 
         Args:
-            claims: Verified claims.
+            verified: The token.
 
         Raises:
             SessionRevoked: Its session was ended.
@@ -222,9 +223,12 @@ class SessionEngine:
         await self.ensure()
         if self.check == "store":
             await self.feed.catch_up()
-        self.feed.check(claims)
-        if self.check == "store" or not self.feed.covers(claims, self._clock()):
-            await self._ask_store(claims)
+        self.feed.check(verified.claims)
+        asked_at = self._clock()
+        if self.check == "store" or not self.feed.covers(verified, asked_at):
+            await self._ask_store(verified.claims)
+            # What is revoked from then on comes by the feed.
+            verified.known_at = max(verified.known_at, asked_at)
 
     async def decide(self, token: bytes, claims: JSONObject, now: float, client: Client) -> None:
         """Refuse a refresh token that its session would not take.

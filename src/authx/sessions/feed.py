@@ -9,14 +9,18 @@ trusted.
 import asyncio
 import logging
 import time
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from math import inf
+from typing import Final
 
 from authx.core.session import Cutoff, Revocation
 from authx.core.strict_json import JSONObject
 from authx.exceptions import RevokedTokenError, SessionRevoked, StoreUnavailableError
-from authx.sessions.revoked import Revoked, minute_of, moment_of
+from authx.sessions.revoked import SHORTEST_WINDOW, Revoked, minute_of, moment_of
 from authx.stores import Store
+from authx.verifier import Verified
 
 __all__ = ["RevocationFeed"]
 
@@ -52,14 +56,20 @@ class RevocationFeed:
         self._store = store
         self._clock = clock
         self._monotonic = monotonic
-        self._window = int(window * 1000)
         self._poll_interval = poll_interval
         self._max_staleness = max_staleness
-        self._revoked = Revoked(self._window)
-        self._loading: Revoked | None = None
+        self._revoked = Revoked(int(window * 1000))
+        # For each reading under way, what became known since it began.
+        self._readings: list[list[Revocation]] = []
         self._cursor = ""
         self._current = False
         self._heard: float | None = None
+        self._heard_at = 0.0
+        self._fresh_until = -inf
+        # In seconds since 1970: what was deleted before is not known here.
+        self._known_since = -inf
+        # Replaced whenever a token that was cleared may not be any more.
+        self._state = object()
         self._answered_since = 0
         self._is_away = False
         self._follower: asyncio.Task[None] | None = None
@@ -84,29 +94,30 @@ class RevocationFeed:
         if claims["jti"] in revoked.tokens:
             raise RevokedTokenError("Token has been revoked")
 
-    def clears(self, claims: JSONObject, now: float) -> bool:
+    def clears(self, verified: Verified, now: float) -> bool:
         """Tell whether the feed covers a token and `check` would let it pass; without an exception.
 
+        What it says it notes on the token. It holds until something is revoked, or the feed does not cover the token
+        any more.
+
         Args:
-            claims: Verified claims.
+            verified: The token.
             now: Seconds since 1970.
 
         Returns:
             Whether it is so.
         """
-        revoked = self._revoked
-        return (
-            self._is_fresh()
-            and self.covers(claims, now)
-            and claims["jti"] not in revoked.tokens
-            and not revoked.has_session(claims)
-        )
-
-    def _is_fresh(self) -> bool:
-        heard = self._heard
-        if heard is None:
+        if self._monotonic() > self._fresh_until:
             return False
-        return self._max_staleness is None or self._monotonic() - heard <= self._max_staleness
+        # Read before anything is looked up: what is revoked meanwhile replaces it.
+        state = self._state
+        if verified.cleared_in is state and now < verified.cleared_until:
+            return True
+        until, claims, revoked = self._covered_until(verified), verified.claims, self._revoked
+        if now >= until or claims["jti"] in revoked.tokens or revoked.has_session(claims):
+            return False
+        verified.cleared_until, verified.cleared_in = until, state
+        return True
 
     def require_fresh(self) -> None:
         """Refuse to answer from what may be out of date.
@@ -114,21 +125,33 @@ class RevocationFeed:
         Raises:
             StoreUnavailableError: Nothing was loaded yet, or the store has been silent for too long.
         """
-        if not self._is_fresh():
+        if self._monotonic() > self._fresh_until:
             raise StoreUnavailableError("the session store has not answered for too long to trust a token")
 
-    def covers(self, claims: JSONObject, now: float) -> bool:
+    def covers(self, verified: Verified, now: float) -> bool:
         """Tell whether the feed can answer for a token, or the store has to: it remembers only so far back.
 
         Args:
-            claims: Verified claims.
+            verified: The token.
             now: Seconds since 1970.
 
         Returns:
-            Whether the token was issued within the window.
+            Whether the token was issued, or the store was asked about it, within the window.
         """
-        issued: Any = claims["iat"]
-        return bool(issued > now - self._window / 1000)
+        return now < self._covered_until(verified)
+
+    def _covered_until(self, verified: Verified) -> float:
+        """Compute for how long everything that could end a token since it was known to be good is held here."""
+        known_at = verified.known_at
+        return known_at + self._revoked.window / 1000 if known_at > self._known_since else -inf
+
+    def holds_session(self, sid: str) -> bool:
+        """Tell whether the end of a session is among what is held."""
+        return self._revoked.sessions.get(sid, 0.0) > self._now()
+
+    def holds_token(self, jti: str, until: int | None) -> bool:
+        """Tell whether the end of a token is held, for as long as it has to be."""
+        return self._revoked.tokens.get(jti, 0.0) >= (inf if until is None else until)
 
     def everyone(self) -> Cutoff | None:
         """Tell the cutoff of all subjects, if there is one."""
@@ -170,19 +193,44 @@ class RevocationFeed:
         Args:
             revocation: As the store returned it.
         """
-        now = self._now()
-        self._revoked.apply([revocation], now)
-        if self._loading is not None:
-            self._loading.apply([revocation], now)
+        for reading in self._readings:
+            reading.append(revocation)
+        self._apply_again([revocation])
+
+    def _apply_again(self, revocations: list[Revocation]) -> None:
+        for one in revocations:
+            # The store may have taken in another since. Of cutoffs of one moment, the last spares what all of them do.
+            spares_another = one.kind == "subject" and self._revoked.spares_another(one)
+            self._take([replace(one, spared=None) if spares_another else one])
+
+    def _take(self, revocations: list[Revocation]) -> None:
+        if self._revoked.apply(revocations, self._now()):
+            # Last, so that whoever saw the state before has to look again.
+            self._state = object()
+
+    @contextmanager
+    def _reading(self) -> Iterator[list[Revocation]]:
+        """Note what becomes known while the store is read: it may be newer than what is read."""
+        meanwhile: list[Revocation] = []
+        self._readings.append(meanwhile)
+        try:
+            yield meanwhile
+        finally:
+            self._readings = [reading for reading in self._readings if reading is not meanwhile]
 
     def heard(self) -> None:
-        """Note that the store has just answered."""
-        now = self._monotonic()
+        """Note that the store has just answered, and everything it keeps is known."""
+        now, at = self._monotonic(), self._clock()
         # A break longer than this is an outage too, though nobody saw an error: the process itself was stopped.
         stood_still = self._heard is not None and now - self._heard > 2 * self._poll_interval + 2
         if self._is_away or stood_still:
             self._answered_since, self._is_away = self._now(), False
-        self._heard = now
+        # The monotonic clock of a machine that sleeps may stand still, and the other one may be set back.
+        shortest = SHORTEST_WINDOW / 1000
+        if self._heard is None or max(now - self._heard, at - self._heard_at) > shortest:
+            self._known_since, self._state = at - shortest, object()
+        self._heard, self._heard_at = now, at
+        self._fresh_until = inf if self._max_staleness is None else now + self._max_staleness
 
     def missed(self) -> None:
         """Note that the store has just failed to answer: the grace period stands still from here on."""
@@ -194,16 +242,16 @@ class RevocationFeed:
         Raises:
             StoreUnavailableError: The store does not answer.
         """
-        loading = self._loading = Revoked(self._window)
-        try:
+        with self._reading() as meanwhile:
             listed, cursor = await self._store.revocations("")
+            loading = Revoked(self._revoked.window)
             for start in range(0, len(listed), _SLICE):
                 loading.apply(listed[start : start + _SLICE], self._now())
                 # A hundred thousand of them must not hold up requests.
                 await asyncio.sleep(0)
             self._revoked, self._cursor, self._current = loading, cursor, True
-        finally:
-            self._loading = None
+            self._apply_again(meanwhile)
+            self._state = object()
         self.heard()
 
     async def follow(self) -> None:
@@ -249,17 +297,23 @@ class RevocationFeed:
         Raises:
             StoreUnavailableError: The store does not answer.
         """
-        listed, self._cursor = await self._store.revocations(self._cursor)
-        self._revoked.apply(listed, self._now())
+        with self._reading() as meanwhile:
+            listed, newest = await self._store.revocations(self._cursor)
+        self._take(listed)
+        self._apply_again(meanwhile)
+        self._cursor = newest
+        for reading in self._readings:
+            reading.extend(listed)
         self.heard()
 
     async def _keep_house(self) -> None:
         """Compare with the store once a minute, and let it delete what nobody needs."""
+        now = self._now()
         # In slices, so that requests come in between.
-        while self._revoked.forget(self._now(), _SLICE):  # noqa: ASYNC110
+        while self._revoked.forget(now, _SLICE):  # noqa: ASYNC110
             await asyncio.sleep(0)
         # What ends within a minute is forgotten with that minute, so that is how it is counted.
-        count, newest = await self._store.count_live(minute_of(self._now()) - 1)
+        count, newest = await self._store.count_live(minute_of(now) - 1)
         if newest == self._cursor and count != len(self._revoked):
             await self.load()
         while await self._store.prune(self._now(), _SLICE) >= _SLICE:  # noqa: ASYNC110

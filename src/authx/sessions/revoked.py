@@ -7,8 +7,11 @@ from typing import Any, Final
 from authx.core.session import Revocation
 from authx.core.strict_json import JSONObject
 
-__all__ = ["Revoked", "head_of", "minute_of", "moment_of"]
+__all__ = ["SHORTEST_WINDOW", "Revoked", "head_of", "minute_of", "moment_of"]
 
+# Milliseconds for which every process keeps what it revokes, however short its own access tokens live: those of
+# another may live longer.
+SHORTEST_WINDOW: Final = 16 * 60_000
 _MINUTE: Final = 60_000
 _SESSIONS, _TOKENS, _CUTOFFS = range(3)
 
@@ -20,19 +23,37 @@ class Revoked:
     cost little: sessions and tokens hold the moment they can be forgotten, cutoffs their moment in the
     form in which a session's id begins, which sorts as text.
 
+    It holds what the store keeps, by the store's own `until`, so that the two can be counted and compared.
+
     Args:
-        window: Milliseconds after a cutoff within which access tokens from before it are still alive.
+        window: For how many milliseconds a token that was good then can be answered for.
+
+    Attributes:
+        window: As given, or less: as long as the process that revokes for the shortest time keeps what it revokes.
     """
 
-    __slots__ = ("_ending", "_window", "cutoffs", "everyone", "everyone_at", "sessions", "spared", "tokens")
+    __slots__ = (
+        "_ending",
+        "_untils",
+        "_usual",
+        "cutoffs",
+        "everyone",
+        "everyone_at",
+        "sessions",
+        "spared",
+        "tokens",
+        "window",
+    )
 
     def __init__(self, window: int) -> None:
-        self._window = window
-        # Minute -> what may be forgotten with it: sessions, tokens, cutoffs.
+        self.window = self._usual = window
+        # Minute -> what may be forgotten with it: sessions, tokens, cutoffs. Each stands there once.
         self._ending: dict[int, tuple[list[str], list[str], list[str]]] = {}
         self.sessions: dict[str, float] = {}
         self.tokens: dict[str, float] = {}
         self.cutoffs: dict[str, str] = {}
+        # Of the cutoffs that can be forgotten at another moment than a window after their own.
+        self._untils: dict[str, float] = {}
         self.spared: dict[str, str] = {}
         self.everyone = ""
         self.everyone_at = 0
@@ -63,46 +84,76 @@ class Revoked:
         """Tell how many revocations are held."""
         return len(self.sessions) + len(self.tokens) + len(self.cutoffs) + bool(self.everyone)
 
-    def apply(self, revocations: Iterable[Revocation], now: int) -> None:
+    def apply(self, revocations: Iterable[Revocation], now: int) -> bool:
         """Take in revocations.
 
         Args:
             revocations: In the order of the store; repeating one changes nothing.
             now: Milliseconds since 1970.
+
+        Returns:
+            Whether a token that was cleared before may be revoked now, or has to be asked about elsewhere.
         """
+        present, changed = minute_of(now), False
         for one in revocations:
+            until = inf if one.until is None else float(one.until)
             if one.kind == "everyone":
                 if one.at > self.everyone_at:
                     self.everyone_at, self.everyone = one.at, head_of(one.at)
-            elif one.until is not None and one.until <= now:
+                    changed = True
                 continue
-            elif one.kind == "subject":
-                self._cut_off(one)
+            kept = max(until - one.at, SHORTEST_WINDOW)
+            if one.kind != "token" and kept < self.window:
+                self.window, changed = int(kept), True
+            if until < present:
+                continue
+            if one.kind == "subject":
+                changed |= self._cut_off(one, until)
             elif one.kind == "session":
-                self._hold(self.sessions, _SESSIONS, one)
+                changed |= self._hold(self.sessions, _SESSIONS, one.key, until)
             else:
-                self._hold(self.tokens, _TOKENS, one)
+                changed |= self._hold(self.tokens, _TOKENS, one.key, until)
+        return changed
 
-    def _cut_off(self, one: Revocation) -> None:
-        head = head_of(one.at)
-        if head < self.cutoffs.get(one.key, ""):
-            return
-        self.cutoffs[one.key] = head
+    def spares_another(self, one: Revocation) -> bool:
+        """Tell whether a cutoff of the same moment is held that spares another session, or none."""
+        return self.cutoffs.get(one.key) == head_of(one.at) and self.spared.get(one.key) != one.spared
+
+    def _cut_off(self, one: Revocation, until: float) -> bool:
+        sub, head, before = one.key, head_of(one.at), self.cutoffs.get(one.key)
+        if before is not None:
+            if head < before:
+                return False
+            until = max(until, self._until_of(sub))
+        changed = head != before or self.spared.get(sub) != one.spared
+        self.cutoffs[sub] = head
         if one.spared is None:
-            self.spared.pop(one.key, None)
+            self.spared.pop(sub, None)
         else:
-            self.spared[one.key] = one.spared
-        self._remind(one.at + self._window, _CUTOFFS, one.key)
+            self.spared[sub] = one.spared
+        if until == one.at + self._usual:
+            self._untils.pop(sub, None)
+        else:
+            self._untils[sub] = until
+        if before is None:
+            self._remind(until, _CUTOFFS, sub)
+        return changed
 
-    def _hold(self, held: dict[str, float], kind: int, one: Revocation) -> None:
-        if one.until is None:
-            held[one.key] = inf
-        elif one.until > held.get(one.key, 0.0):
-            held[one.key] = float(one.until)
-            self._remind(one.until, kind, one.key)
+    def _until_of(self, sub: str) -> float:
+        until = self._untils.get(sub)
+        return moment_of(self.cutoffs[sub]) + self._usual if until is None else until
 
-    def _remind(self, moment: int, kind: int, key: str) -> None:
-        minute = minute_of(moment)
+    def _hold(self, held: dict[str, float], kind: int, key: str, until: float) -> bool:
+        before = held.get(key)
+        if before is None:
+            self._remind(until, kind, key)
+        held[key] = until if before is None else max(before, until)
+        return before is None
+
+    def _remind(self, moment: float, kind: int, key: str) -> None:
+        if moment == inf:
+            return
+        minute = minute_of(int(moment))
         ending = self._ending.get(minute)
         if ending is None:
             ending = self._ending[minute] = ([], [], [])
@@ -133,15 +184,16 @@ class Revoked:
 
     def _drop(self, kind: int, key: str, present: int) -> None:
         """Drop one, unless it was revoked again since, and then ends later."""
-        if kind == _CUTOFFS:
-            head = self.cutoffs.get(key)
-            if head is not None and moment_of(head) + self._window < present:
-                del self.cutoffs[key]
-                self.spared.pop(key, None)
-            return
         held = self.sessions if kind == _SESSIONS else self.tokens
-        if held.get(key, inf) < present:
-            del held[key]
+        until = self._until_of(key) if kind == _CUTOFFS else held.get(key, 0)
+        if until >= present:
+            self._remind(until, kind, key)
+        elif kind == _CUTOFFS:
+            del self.cutoffs[key]
+            self._untils.pop(key, None)
+            self.spared.pop(key, None)
+        else:
+            held.pop(key, None)
 
 
 def minute_of(moment: int) -> int:

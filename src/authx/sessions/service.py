@@ -315,7 +315,9 @@ class Sessions:
         """
         presented = use.presented
         if decision.verdict is Verdict.REUSED:
-            await self.end_session(presented.sid, sub=presented.sub, reason="reused", now=use.now)
+            await self.end_session(
+                presented.sid, sub=presented.sub, reason="reused", now=use.now, expires_at=use.expires_at
+            )
             await self._tell_generation("refresh_reused", use, client, row)
             return RefreshReusedError("Refresh token was used before; its session has been ended")
         if decision.verdict is Verdict.REVOKED:
@@ -397,10 +399,13 @@ class Sessions:
             now: The present moment.
             sub: Whose it is, if known.
             reason: Why, for the row.
-            expires_at: The end of its newest token, if known; else its absolute age counts.
+            expires_at: The end of the presented token, if there is one.
         """
-        if expires_at is None:
-            expires_at = self.last_second_of(session_created_at(sid))
+        # The row has to outlive every token of the session: without an absolute age nobody knows how long they live.
+        last_second = self.last_second_of(session_created_at(sid))
+        expires_at = None if last_second is None else max(last_second, expires_at or 0)
+        if self._feed.holds_session(sid) and await self._is_over(sid, sub, expires_at):
+            return
         await self._revoke(
             Revocation(
                 kind="session",
@@ -412,6 +417,14 @@ class Sessions:
                 expires_at=expires_at,
             )
         )
+
+    async def _is_over(self, sid: str, sub: str | None, expires_at: int | None) -> bool:
+        """Tell whether ending a session again would change nothing of its row."""
+        try:
+            row, _ = await self.store.get(sid, sub)
+        except InvalidRowError:
+            return False
+        return row is not None and row.revoked_at is not None and later(row.expires_at, expires_at) == row.expires_at
 
     async def end_subject(self, sub: str, *, now: int, spared: str | None) -> None:
         """End every session of a subject, but one perhaps.
@@ -442,6 +455,8 @@ class Sessions:
             expires_at: Its own end; `None` if it has none.
         """
         until = None if expires_at is None else expires_at + self.settings.leeway
+        if self._feed.holds_token(jti, until):
+            return
         await self._revoke(Revocation(kind="token", key=jti, at=now, until=until))
 
     async def _revoke(self, revocation: Revocation) -> None:
