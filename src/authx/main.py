@@ -464,7 +464,8 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
         """Make a dependency that also asks for scopes; see `token_required`.
 
         Args:
-            *scopes: The scopes; one ending in `:*` in the token covers all below it.
+            *scopes: The scopes, each an argument of its own; one ending in `:*` in the token covers all below it.
+                None asks for an access token alone, as in AuthX.
             all_required: Whether all of them are needed, or any one.
             verify_type: Whether the token must be an access token.
             verify_fresh: Whether it must be fresh.
@@ -476,14 +477,11 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
 
         Raises:
             TypeError: A scope is not a `str`: a list, for example.
-            ValueError: No scope, an empty one, or a location that does not exist.
+            ValueError: An empty scope, or a location that does not exist.
         """
         names = require_scope_names(scopes, "scopes_required")
-        if not names or "" in names:
-            raise ValueError(
-                "scopes_required needs the names of the scopes that a token must have; "
-                "access_token_required asks for none"
-            )
+        if "" in names:
+            raise ValueError("scopes_required needs the names of scopes, and one of these is empty")
         return self._guard(
             Requirement(
                 verify_type=verify_type,

@@ -216,7 +216,7 @@ def test_a66_a_token_of_the_other_type_is_told_what_is_expected(two_doors, manag
         "actual_type": "user",
     }
     if mode == "rfc":
-        expected |= {"code": "token_wrong_type", "action": "login"}
+        expected |= {"code": "token_wrong_login_type", "action": "login"}
     assert answer.json() == expected
 
 

@@ -335,11 +335,18 @@ def test_scopes_that_are_no_texts_are_refused(auth, scopes):
         TokenPayload(sub="alice", scopes=["a", "b:*"]).has_scopes(*scopes)
 
 
-@pytest.mark.parametrize("scopes", [(), ("",), ("a", "")])
+@pytest.mark.parametrize("scopes", [("",), ("a", "")])
 @pytest.mark.parametrize("all_required", [True, False])
-def test_scopes_required_needs_scopes(auth, scopes, all_required):
-    with pytest.raises(ValueError, match="access_token_required"):
+def test_an_empty_scope_is_refused(auth, scopes, all_required):
+    with pytest.raises(ValueError, match="empty"):
         auth.scopes_required(*scopes, all_required=all_required)
+
+
+def test_scopes_required_without_scopes_asks_for_an_access_token(auth):
+    app = app_with(auth, declared=[Depends(auth.scopes_required())])
+    assert knock(app).status == 401
+    assert knock(app, headers=[bearer(auth.create_refresh_token("alice"))]).status == 401
+    assert knock(app, headers=[bearer(auth.create_access_token("alice"))]).status == 200
 
 
 def test_the_members_of_an_enumeration_are_scopes(auth):
