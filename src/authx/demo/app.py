@@ -7,6 +7,7 @@ from typing import Final
 
 from fastapi import FastAPI
 from pydantic import BaseModel
+from starlette.types import ASGIApp
 
 from authx import AuthX, AuthXConfig, __version__
 from authx.demo.curl import ADDRESS
@@ -21,6 +22,13 @@ __all__ = ["MEMORY", "check_store", "create_app", "demo_config", "is_in_memory"]
 MEMORY: Final = "memory://"
 # Short enough to watch, long enough to copy a token into a shell by hand.
 _ACCESS_TOKEN_EXPIRES: Final = timedelta(minutes=2)
+
+
+class _Demo(FastAPI):
+    """An application that loses answers together with what its outermost middleware adds to them."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return LoseAnswers(super().build_middleware_stack())
 
 
 class Message(BaseModel):
@@ -105,7 +113,7 @@ def create_app(
         pydantic.ValidationError: A setting in the environment is of a wrong type.
         BadConfigurationError: The settings cannot work.
     """
-    app = FastAPI(title="authx demo", version=__version__)
+    app = _Demo(title="authx demo", version=__version__)
     config = config or demo_config(MEMORY)
     lab = app.state.lab = Lab(lab_file)
     store = StoppableStore(open_store(config.JWT_STORE_URL or MEMORY, config.JWT_STORE_PREFIX), lab)
@@ -124,6 +132,5 @@ def create_app(
         return Message(message="You have access")
 
     app.include_router(lab_routes(auth, lab))
-    app.add_middleware(LoseAnswers)
     add_page(app, address)
     return app
