@@ -11,6 +11,7 @@ from tests.waiting import PATIENCE
 from authx import AuthX
 from authx.demo import lab as demo_lab
 from authx.demo.app import create_app, demo_config
+from authx.exceptions import StoreUnavailableError
 from authx.token import decode_token
 
 CREDENTIALS = {"username": "test", "password": "test"}
@@ -251,3 +252,22 @@ def test_workers_share_the_switch_and_the_events(tmp_path, monkeypatch):
         assert there.post("/refresh", headers=bearer(tokens["refresh_token"])).status_code == 503
         stop(there, tokens, 0)
         assert [event["event"] for event in there.app.state.lab.events("test", 0)] == ["login"]
+
+
+@pytest.mark.parametrize("path", ["/refresh", "/logout", "/logout/all", "/sessions", "/lab/events"])
+def test_no_answer_says_where_the_store_is(client, monkeypatch, path):
+    tokens = log_in(client)
+
+    async def fails(store, name, *args, **kwargs):
+        if name == "close":
+            return
+        raise StoreUnavailableError("the Redis server redis://10.0.0.5:6379/0 is not available")
+
+    monkeypatch.setattr(demo_lab.StoppableStore, "_do", fails)
+    token = tokens["refresh_token" if path == "/refresh" else "access_token"]
+    client.app.state.lab.closing = True
+    method = "GET" if path in {"/sessions", "/lab/events"} else "POST"
+    answer = client.request(method, path, headers=bearer(token))
+    assert answer.status_code == (200 if path == "/lab/events" else 503)
+    assert "redis" not in (answer.text + str(answer.headers)).lower()
+    assert "10.0.0.5" not in answer.text + str(answer.headers)

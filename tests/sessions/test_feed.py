@@ -8,6 +8,7 @@ from hashlib import sha256
 from math import inf
 
 import pytest
+from tests.waiting import until
 
 from authx.core.ids import session_id
 from authx.core.session import Revocation
@@ -90,20 +91,6 @@ async def following(feed):
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-
-
-async def until(condition, seconds=3.0):
-    deadline = asyncio.get_running_loop().time() + seconds
-    while not condition():
-        assert asyncio.get_running_loop().time() < deadline, "it never came about"
-        await asyncio.sleep(0.001)
-
-
-async def eventually(condition, seconds=3.0):
-    deadline = asyncio.get_running_loop().time() + seconds
-    while not await condition():
-        assert asyncio.get_running_loop().time() < deadline, "it never came about"
-        await asyncio.sleep(0.001)
 
 
 def make_sid(clock, number=0, uid="alice"):
@@ -532,7 +519,7 @@ async def test_what_is_over_is_forgotten_and_deleted(feed, store, clock, monoton
             # The newest number may have to stay, for those who read on from it.
             return (await store.count_live(started))[0] <= 1
 
-        await eventually(deleted)
+        await until(deleted)
 
 
 async def test_rows_that_expired_long_ago_are_deleted(feed, store, clock, monotonic):
@@ -551,7 +538,7 @@ async def test_rows_that_expired_long_ago_are_deleted(feed, store, clock, monoto
         async def deleted():
             return (await store.get(sid))[0] is None
 
-        await eventually(deleted)
+        await until(deleted)
 
 
 # Converging

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 from tests.sessions.world import SECRET
+from tests.waiting import PATIENCE, until
 
 from authx import AuthX, AuthXConfig
 from authx.exceptions import StoreUnavailableError
@@ -74,7 +75,7 @@ async def test_closing_returns_though_the_follower_does_not_hear_that_it_is_canc
     auth = make_auth(store)
     await auth.create_session("1")
     await store.reached.wait()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await auth.close()
     assert store.closed == 1
 
@@ -82,7 +83,7 @@ async def test_closing_returns_though_the_follower_does_not_hear_that_it_is_canc
 async def test_closing_returns_though_the_store_does_not_close(make_auth, caplog):
     auth = make_auth(Stubborn("close"))
     await auth.create_session("1")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await auth.close()
     assert "did not close in time" in caplog.text
 
@@ -90,7 +91,7 @@ async def test_closing_returns_though_the_store_does_not_close(make_auth, caplog
 @pytest.mark.parametrize("method", ["open", "create_schema", "revocations"])
 async def test_opening_ends_though_the_store_does_not_answer(make_auth, method):
     auth = make_auth(Stubborn(method))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         with pytest.raises(StoreUnavailableError, match="did not open in time"):
             await auth.create_session("1")
 
@@ -128,8 +129,7 @@ async def test_a_start_that_is_under_way_when_a_setting_changes_is_stopped(make_
     with pytest.raises(StoreUnavailableError):
         await starting
     await store.shut.wait()
-    await asyncio.sleep(0.01)
-    assert asyncio.all_tasks() == before
+    await until(lambda: asyncio.all_tasks() == before, "the end of all tasks")
 
 
 async def test_a_caller_who_goes_away_does_not_end_the_start_for_others(make_auth):
@@ -186,5 +186,5 @@ async def test_what_is_awaited_for_some_time_is_cancelled_after_it():
 
     with pytest.raises(TimeoutError):
         await within(0.01, last())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await ended.wait()
