@@ -36,8 +36,8 @@ def based(app, check):
 class Bare:
     """Pure ASGI, without the attribute `app` that others have."""
 
-    def __init__(self, inner, check):
-        self._inner = inner
+    def __init__(self, app, check):
+        self._inner = app
         self._check = check
 
     async def __call__(self, scope, receive, send):

@@ -43,6 +43,10 @@ class NotADependency:
         """
         raise NotADependencyError(self.message)
 
+    def __repr__(self) -> str:
+        # Older versions of FastAPI replace the error by one of their own, which shows the parameter's annotation.
+        return self.message
+
 
 _DOUBLED: Final = NotADependency(
     "auth.ACCESS_REQUIRED and the like are complete: each is a Depends(...) already. Write "

@@ -89,6 +89,6 @@ def _statuses(dependant: Dependant, method: str) -> dict[int, str]:
 
 
 def _asks_for_scopes(dependant: Dependant) -> bool:
-    # FastAPI before 0.12x keeps the scopes of all levels in one list.
+    # Older versions of FastAPI keep the scopes of all levels in one list.
     names = ("own_oauth_scopes", "parent_oauth_scopes", "security_scopes")
     return any(getattr(dependant, name, None) for name in names)
