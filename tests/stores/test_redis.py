@@ -1470,7 +1470,7 @@ def test_a_store_takes_a_url_or_a_client() -> None:
 
 
 def test_a_store_shows_no_password() -> None:
-    assert repr(RedisStore("redis://me:hunter2@host:7000/2")) == "RedisStore(redis://me:**********@host:7000/2)"
+    assert repr(RedisStore("redis://me:hunter2@host:7000/2")) == "RedisStore(redis://**********@host:7000/2)"
 
 
 async def test_an_instance_over_a_client_closes_right_after_a_revocation(url, prefix):

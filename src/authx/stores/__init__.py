@@ -8,11 +8,11 @@ the list of what was revoked; what a presented token means is decided elsewhere
 from collections.abc import Callable
 from importlib import import_module
 from typing import Final, Protocol, TypeAlias, runtime_checkable
-from urllib.parse import urlsplit
 
 from authx.core.session import Cutoff, Revocation, Rotation, Session
 from authx.exceptions import BadConfigurationError
 from authx.stores.prefixes import require_prefix
+from authx.stores.urls import masked_url
 
 __all__ = [
     "Cutoff",
@@ -279,28 +279,6 @@ def namespace_of(store: Store, login_type: str | None) -> Store:
             "authx.stores.NamespacedStore describes it. Where each AuthX has a store of its own, that may return self."
         )
     return store.namespace(login_type)
-
-
-def masked_url(url: str) -> str:
-    """Write a store's URL without its password.
-
-    Args:
-        url: The URL.
-
-    Returns:
-        The URL for messages; only its scheme where it cannot be read.
-    """
-    try:
-        parts = urlsplit(url)
-        port = f":{parts.port}" if parts.port is not None else ""
-    except ValueError:
-        return f"{url.partition('://')[0]}://**********"
-    if not parts.scheme or "@" in parts.path:
-        # A password with a slash in it reads as a path: nothing beyond the scheme is safe to show.
-        return f"{url.partition('://')[0]}://**********" if "://" in url else "**********"
-    user = f"{parts.username}:**********@" if parts.password else f"{parts.username}@" if parts.username else ""
-    # The query may hold a password of its own, so none of it is shown.
-    return f"{parts.scheme}://{user}{parts.hostname or ''}{port}{parts.path}"
 
 
 class InvalidRowError(Exception):

@@ -9,12 +9,13 @@ from authx.core.session import Cutoff, Revocation, Rotation, Session
 from authx.exceptions import BadConfigurationError
 from authx.stores import InvalidRowError, Revocations, Sessions
 from authx.stores.per_loop import PerLoop
-from authx.stores.postgresql_connectors import Borrowed, Own, Pool, lanes_of
+from authx.stores.postgresql_connectors import Borrowed, Own, Pool
 from authx.stores.postgresql_errors import refused
 from authx.stores.postgresql_feed import Feed
 from authx.stores.postgresql_lanes import Connector, Lanes, Server
 from authx.stores.postgresql_schema import SCHEMA_VERSION, schema, statements
 from authx.stores.postgresql_text import key, note, read_revocation, read_session
+from authx.stores.postgresql_url import read_url
 from authx.stores.prefixes import namespace_prefix, require_prefix
 from authx.stores.rows import KEEP_REVOCATIONS, KEEP_SESSIONS, known_version, rotated_from, subject_cutoff
 
@@ -101,10 +102,10 @@ class PostgreSQLStore:
         self._relaxed: Connector
         self._strict: Connector
         if url is not None and pool is None:
-            url, asked = lanes_of(url)
-            self._size = lanes or asked or _LANES
+            target = read_url(url)
+            self._size = lanes or target.lanes or _LANES
             server = Server()
-            self._relaxed, self._strict = Own(url, server, synchronous_commit="off"), Own(url, server)
+            self._relaxed, self._strict = Own(target, server, synchronous_commit="off"), Own(target, server)
             self._advance = self._sql.advance
         elif pool is not None and url is None:
             self._size = _share_of(pool, lanes, 1)

@@ -1,22 +1,22 @@
 """Where the connections of the PostgreSQL store come from: its own, or the application's pool."""
 
+import asyncio
+from collections.abc import Mapping
 from typing import Any, Final, Protocol
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import asyncpg  # type: ignore[import-untyped]
 
-from authx.exceptions import BadConfigurationError
-from authx.stores import masked_url
+from authx.stores.postgresql_errors import transaction_mode
 from authx.stores.postgresql_lanes import Connection, Server
+from authx.stores.postgresql_url import PostgreSQLURL
 
-__all__ = ["Borrowed", "Own", "Pool", "lanes_of"]
+__all__ = ["Borrowed", "Own", "Pool"]
 
-_CONNECT_SECONDS: Final = 3.0
 _CLOSE_SECONDS: Final = 1.0
 _ACQUIRE_SECONDS: Final = 2.0
 # A statement that waits for a lock ends at the server too, not only for us.
 _SETTINGS: Final = {"statement_timeout": "2000"}
-_MOST_LANES: Final = 100
+_PROCESS: Final = "SELECT pg_backend_pid()"
 
 
 class Pool(Protocol):
@@ -37,24 +37,96 @@ class Own:
         **settings: Settings of the session; the URL's own come second.
     """
 
-    def __init__(self, url: str, server: Server, **settings: str) -> None:
-        self.where = masked_url(url)
+    def __init__(self, url: PostgreSQLURL, server: Server, **settings: str) -> None:
+        self.where = url.where
         self.server = server
         self._url = url
-        self._settings = _SETTINGS | settings
-        if "application_name=" not in url:
-            self._settings["application_name"] = "authx"
+        self._settings = {"application_name": "authx", **url.settings, **_SETTINGS, **settings}
 
     async def connect(self) -> Connection:
-        """Open one."""
-        connection: Connection = await asyncpg.connect(
-            self._url, timeout=_CONNECT_SECONDS, server_settings=self._settings
-        )
-        return connection
+        """Open one.
+
+        Raises:
+            BadConfigurationError: A pooler stands between us and the server, and lends connections for a transaction.
+        """
+        connection: Any = None
+        try:
+            async with asyncio.timeout(self._url.connect_seconds):
+                connection = await self._open()
+                if not self.server.is_known:
+                    await self._look_at_pooler(connection)
+                if self.server.is_pooled:
+                    await connection.execute(_set(self._settings))
+        except BaseException:
+            if connection is not None:
+                connection.terminate()
+            raise
+        opened: Connection = connection
+        return opened
 
     async def release(self, connection: Any) -> None:
         """Close one."""
         await connection.close(timeout=_CLOSE_SECONDS)
+
+    async def _open(self) -> Any:
+        if not self.server.is_pooled:
+            startup = dict(self._settings)
+            if self._url.options is not None:
+                startup["options"] = self._url.options
+            try:
+                return await self._connect(startup)
+            except asyncpg.ProtocolViolationError as error:
+                # PgBouncer passes on none but a few of the settings that a connection may begin with.
+                if "startup parameter" not in str(error):
+                    raise
+                self.server.is_pooled = True
+        return await self._connect({} if self._url.options is None else {"options": self._url.options})
+
+    async def _connect(self, startup: dict[str, str]) -> Any:
+        context = {} if self._url.context is None else {"ssl": self._url.context}
+        return await asyncpg.connect(
+            self._url.dsn, server_settings=startup, timeout=self._url.connect_seconds, **context
+        )
+
+    async def _look_at_pooler(self, connection: Any) -> None:
+        """Find out whether there is a pooler, and whether it lends connections for no longer than a transaction.
+
+        A pooler gives its clients process ids of its own. One that lends for a transaction lends the server's process
+        that we have just used to the next who asks.
+        """
+        try:
+            process = await _process(connection)
+        except (asyncpg.ConnectionDoesNotExistError, asyncpg.ProtocolViolationError):
+            if not self.server.is_pooled:
+                raise
+            # One that lends for a statement ends a connection that begins a transaction.
+            raise transaction_mode(self.where) from None
+        if process == connection.get_server_pid() and not self.server.is_pooled:
+            self.server.is_known = True
+            return
+        self.server.is_pooled = True
+        other = await self._connect({})
+        try:
+            async with other.transaction():
+                lent = await other.fetchval(_PROCESS)
+                if lent == process or await _process(connection) != process:
+                    raise transaction_mode(self.where)
+        finally:
+            other.terminate()
+        self.server.is_known = True
+
+
+async def _process(connection: Any) -> int:
+    # In a transaction, or a pooler could lose the prepared statement between its being made and being used.
+    async with connection.transaction():
+        process: int = await connection.fetchval(_PROCESS)
+        return process
+
+
+def _set(settings: Mapping[str, str]) -> str:
+    """Write the statement that makes settings, whose names have been checked."""
+    values = {name: value.replace("'", "''") for name, value in settings.items()}
+    return ";".join(f"SELECT set_config('{name}', '{value}', false)" for name, value in values.items())
 
 
 class Borrowed:
@@ -78,31 +150,3 @@ class Borrowed:
     async def release(self, connection: Connection) -> None:
         """Give one back."""
         await self._pool.release(connection, timeout=_CLOSE_SECONDS)
-
-
-def lanes_of(url: str) -> tuple[str, int | None]:
-    """Take `lanes=…` out of a URL: the rest is asyncpg's.
-
-    Args:
-        url: The URL.
-
-    Returns:
-        The URL without it, and how many lanes it asks for.
-
-    Raises:
-        BadConfigurationError: It asks for something else than a number from 1 to 100, or cannot be read.
-    """
-    try:
-        parts = urlsplit(url)
-        asked = parse_qsl(parts.query, keep_blank_values=True)
-    except ValueError:
-        raise BadConfigurationError(f"the store URL {masked_url(url)} cannot be read; check its parts") from None
-    lanes = [value for name, value in asked if name == "lanes"]
-    if not lanes:
-        return url, None
-    if not (len(lanes) == 1 and lanes[0].isascii() and lanes[0].isdecimal() and 1 <= int(lanes[0]) <= _MOST_LANES):
-        raise BadConfigurationError(
-            f"the store URL {masked_url(url)} has to say lanes= once, with a number from 1 to {_MOST_LANES}"
-        )
-    rest = urlencode([(name, value) for name, value in asked if name != "lanes"])
-    return urlunsplit(parts._replace(query=rest)), int(lanes[0])

@@ -1,12 +1,13 @@
 """What went wrong between a store and its PostgreSQL server, in this library's words and never with a password."""
 
+import ssl
 from typing import Final
 
 import asyncpg  # type: ignore[import-untyped]
 
 from authx.exceptions import BadConfigurationError, StoreUnavailableError
 
-__all__ = ["breaks_connection", "explained", "is_read_only", "refused"]
+__all__ = ["breaks_connection", "explained", "is_read_only", "refused", "transaction_mode"]
 
 # Classes of SQLSTATE (PostgreSQL's Appendix A): connection, transaction state (a standby is read-only), rollback,
 # resources, object state (lock timeouts), operator intervention, system, internal.
@@ -17,10 +18,13 @@ _QUERY_CANCELED: Final = "57014"
 # Of a server that is no primary any more: the same name may lead to the new one by now.
 _READ_ONLY: Final = "25006"
 # A prepared statement that the server has forgotten, or whose table has changed.
-_STALE: Final = frozenset({"0A000", "26000"})
+_LOST: Final = frozenset({"26000", "42P05"})
+_STALE: Final = _LOST | {"0A000"}
 # A table or a column that is not there.
 _MISSING: Final = frozenset({"42P01", "42703"})
 _REFUSALS: Final = {
+    "42704": "does not know a setting in the URL's options",
+    "22023": "does not take the value of a setting in the URL's options",
     "28000": "refuses this user; check the user name in the URL and the server's pg_hba.conf",
     "28P01": "refuses the password; check the user name and the password in the URL",
     "3D000": "has no such database; create it, or name another in the URL",
@@ -72,10 +76,36 @@ def refused(error: Exception, where: str) -> Exception:
     """
     if _state_of(error) in _REFUSALS:
         return BadConfigurationError(f"{where} {_REFUSALS[_state_of(error)]}")
+    if _state_of(error) in _LOST:
+        # On a connection that is new: somebody else uses it at the same time.
+        return transaction_mode(where)
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return BadConfigurationError(
+            f"{where} has a TLS certificate that is not trusted: name its authority with sslrootcert, and its host as "
+            "the certificate has it"
+        )
+    if isinstance(error, ConnectionError) and "SSL upgrade" in str(error):
+        return BadConfigurationError(f"{where} does not offer TLS, which sslmode in the URL asks for")
     if isinstance(error, ValueError):
         # What asyncpg says of a URL it cannot read may quote it.
         return BadConfigurationError(f"the store URL {where} is not one that asyncpg can read; check its parts")
     return explained(error, where)
+
+
+def transaction_mode(where: str) -> BadConfigurationError:
+    """Make the error for a pooler that lends a connection for no longer than a transaction.
+
+    Args:
+        where: The server, without a password.
+
+    Returns:
+        The error.
+    """
+    return BadConfigurationError(
+        f"{where} is a connection pooler in transaction mode or statement mode, where LISTEN, settings and prepared "
+        "statements of a session get lost: connect to the server directly, or to a pooler in session mode "
+        "(pool_mode=session in PgBouncer)"
+    )
 
 
 def is_read_only(error: Exception) -> bool:

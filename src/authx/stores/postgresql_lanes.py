@@ -52,12 +52,15 @@ class Server:
 
     Attributes:
         era: Grows when the server turns out to be read-only: connections of an earlier era are not used again.
+        is_known: Whether somebody has looked for a pooler in front of it.
+        is_pooled: Whether there is one.
     """
 
-    __slots__ = ("era",)
+    __slots__ = ("era", "is_known", "is_pooled")
 
     def __init__(self) -> None:
         self.era = 0
+        self.is_known = self.is_pooled = False
 
 
 class Connector(Protocol):

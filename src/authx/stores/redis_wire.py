@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha1
 from typing import Final, TypeAlias, cast
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from redis import exceptions as errors
 from redis.asyncio import Redis, RedisCluster
@@ -24,7 +24,7 @@ from redis.backoff import NoBackoff
 from redis.client import NEVER_DECODE
 
 from authx.exceptions import AuthXException, BadConfigurationError, StoreUnavailableError
-from authx.stores import masked_url
+from authx.stores.urls import masked_url, options_of, problem_of, shown
 
 __all__ = ["Argument", "Client", "Reply", "Script", "UnreadableRowError", "Wire", "borrow", "connect_to"]
 
@@ -484,11 +484,9 @@ def connect_to(url: str, appends: dict[str, bool]) -> Callable[[], Wire]:
     scheme, _, rest = url.partition("://")
     scheme = scheme.lower()
     base, _, kind = scheme.partition("+")
-    problem = _problem_of(f"{base}://{rest}", cluster=kind == "cluster", tls=base == "rediss")
-    if problem is not None:
-        raise BadConfigurationError(f"the store URL {scheme}://… {problem}")
-    options: dict[str, object] = {**parse_url(f"{base}://{rest}")}
     where = masked_url(url)
+    _check(f"{base}://{rest}", cluster=kind == "cluster", tls=base == "rediss", where=where)
+    options: dict[str, object] = {**parse_url(f"{base}://{rest}")}
     size = cast("int", options.pop("max_connections", _LANES))
     if kind == "cluster":
         tls = options.pop("connection_class", None) is not None
@@ -501,32 +499,42 @@ def connect_to(url: str, appends: dict[str, bool]) -> Callable[[], Wire]:
     return lambda: _Server(lambda: connection(**options), size, where, appends)
 
 
+def _check(url: str, *, cluster: bool, tls: bool, where: str) -> None:
+    """Look at all that can be wrong with a URL.
+
+    Raises:
+        BadConfigurationError: Something is; no value is in the message.
+    """
+    problem = problem_of(url) or _problem_of(url, cluster=cluster, tls=tls)
+    if problem is not None:
+        raise BadConfigurationError(f"the store URL {where} {problem}")
+
+
 def _problem_of(url: str, *, cluster: bool, tls: bool) -> str | None:
+    parts = urlsplit(url)
+    path = parts.path.strip("/")
+    if path and not (path.isascii() and path.isdigit()):
+        return "must end in the number of a database, or in nothing"
+    if not parts.hostname or "," in parts.netloc.rpartition("@")[2]:
+        return "must name one server"
+    options = options_of(url)
+    known = _OPTIONS | _TLS_OPTIONS if tls else _OPTIONS
+    before: dict[str, str] = {}
+    for name, value in options.items():
+        if name not in known:
+            return f"has {shown(name, before)}; known are {', '.join(sorted(known))}"
+        before[name] = value
+    if cluster and (path not in {"", "0"} or options.get("db", "0") != "0"):
+        return "names a database; a cluster has only number 0"
+    if options.get("ssl_cert_reqs", "required") not in {"none", "optional", "required"}:
+        return "has an ssl_cert_reqs that is none of none, optional, required"
+    size = options.get("max_connections", "1")
+    if not (size.isascii() and size.isdigit()) or int(size) == 0:
+        return "has a max_connections that is no positive number"
     try:
-        parts = urlsplit(url)
-        host, port, path = parts.hostname, parts.port, parts.path.strip("/")
-        options = parse_qs(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
         parse_url(url)
     except ValueError:
-        return "cannot be read; percent-encode what is special in its password"
-    if parts.fragment:
-        return "has a #; percent-encode it"
-    if "@" in path or (path and not path.isdigit()):
-        return "must end in the number of a database, or in nothing"
-    if not host or port == 0:
-        return "names no server"
-    if cluster and (path not in {"", "0"} or options.get("db", ["0"]) != ["0"]):
-        return "names a database; a cluster has only number 0"
-    known = _OPTIONS | _TLS_OPTIONS if tls else _OPTIONS
-    for name, values in options.items():
-        if name not in known:
-            return f"has the option {name[:40]!r}; known are {', '.join(sorted(known))}"
-        if len(values) > 1:
-            return f"has the option {name} twice"
-    if options.get("ssl_cert_reqs", ["required"])[0] not in {"none", "optional", "required"}:
-        return "has an ssl_cert_reqs that is none of none, optional, required"
-    if not options.get("max_connections", ["1"])[0].isdigit() or options.get("max_connections") == ["0"]:
-        return "has a max_connections that is no positive number"
+        return "has an option whose value cannot be read"
     return None
 
 

@@ -49,11 +49,21 @@ def from_url(url: str, prefix: str) -> "SQLiteStore":
     Raises:
         BadConfigurationError: The URL names no file.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise BadConfigurationError(
+            "the store URL sqlite:// must be sqlite:/// and a path, with three slashes"
+        ) from None
     if parts.netloc or parts.query or parts.fragment:
         raise BadConfigurationError(
             f"the store URL {masked_url(url)} must be sqlite:/// and a path, three slashes for a relative one and four "
             "for an absolute one; write ? and # in a path as %3F and %23"
+        )
+    if ":" in parts.path.partition("@")[0] and "@" in parts.path:
+        raise BadConfigurationError(
+            f"the store URL {masked_url(url)} seems to hold a user name and a password, and SQLite has neither; "
+            "write : and @ in a path as %3A and %40"
         )
     path = unquote(parts.path[1:])
     if path in {"", ":memory:"}:
