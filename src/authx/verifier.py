@@ -85,7 +85,9 @@ class Verifier:
         issuer: The expected `iss`, if any.
         audience: The expected `aud` values, if any.
         identity_claim: The claim that holds the subject.
-        login_type: The login type that a token must be of; `None` accepts all.
+        login_type: The login type that a token must be of, if the instance has one.
+        checks_login_type: Whether an instance without a login type refuses tokens that have one: where there is a
+            store, their sessions and revocations are in a namespace that it does not read.
         may_lack_exp: Types whose tokens may go without `exp`.
         max_age: Seconds that a session lasts at most, and with it its access tokens; `None` for no bound.
         remember: How many tokens to remember; 0 turns it off.
@@ -93,6 +95,7 @@ class Verifier:
 
     __slots__ = (
         "_audience",
+        "_checks_login_type",
         "_identity_claim",
         "_issuer",
         "_leeway",
@@ -114,6 +117,7 @@ class Verifier:
         audience: Collection[str] | None = None,
         identity_claim: str = "sub",
         login_type: str | None = None,
+        checks_login_type: bool = False,
         may_lack_exp: Collection[str] = (),
         max_age: float | None = None,
         remember: int = 0,
@@ -125,6 +129,7 @@ class Verifier:
         self._audience = audience
         self._identity_claim = identity_claim
         self._login_type = login_type
+        self._checks_login_type = checks_login_type or login_type is not None
         self._may_lack_exp = may_lack_exp
         self._max_age = inf if max_age is None else max_age
         self._room = remember
@@ -157,7 +162,7 @@ class Verifier:
         """
         claims = codec.decode(token, self.ring)
         checks.shape(claims, self._identity_claim)
-        if self._login_type is not None:
+        if self._checks_login_type:
             try:
                 checks.login_type(claims, self._login_type)
             except LoginTypeMismatchError as error:
@@ -190,7 +195,7 @@ class Verifier:
             checks.issuer(claims, self._issuer)
         if self._audience is not None or "aud" in claims:
             checks.audience(claims, self._audience)
-        if self._login_type is not None:
+        if self._checks_login_type:
             checks.login_type(claims, self._login_type)
         end, nbf = self._end_of(claims) + self._leeway, claims.get("nbf", 0)
         if end <= now:

@@ -105,10 +105,22 @@ async def test_a_remembered_token_is_refused_too(site):
         assert await site.is_live("user", user)
 
 
-async def test_an_instance_without_login_type_accepts_what_it_accepted(site):
+@pytest.mark.parametrize(
+    ("method", "path", "kind"), [("GET", "/None/door", "access"), ("POST", "/None/refresh", "refresh")]
+)
+async def test_an_instance_with_a_store_and_no_login_type_refuses_tokens_that_have_one(site, method, path, kind):
+    # Their sessions are in another namespace, so it would not see that one was revoked.
     admin, plain = await site.login("admin"), await site.login("None")
-    assert await site.is_live("None", admin)
+    await site.http.post("/admin/logout", headers=bearer(admin["refresh_token"]))
+    answer = await site.http.request(method, path, headers=bearer(admin[f"{kind}_token"]))
+    assert shown(answer) == MISMATCH
     assert await site.is_live("None", plain)
+
+
+async def test_an_instance_without_a_store_and_login_type_accepts_tokens_that_have_one():
+    auth, admins = AuthX(AuthXConfig(JWT_SECRET_KEY=SECRET)), AuthX(AuthXConfig(JWT_SECRET_KEY=SECRET), None, "admin")
+    token = RequestToken(token=admins.create_access_token("1"), location="headers")
+    assert auth.verify_token(token).login_type == "admin"
 
 
 async def test_logout_ignores_the_token_of_another_login_type(site):

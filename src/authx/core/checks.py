@@ -196,19 +196,22 @@ def audience(claims: JSONObject, expected: Collection[str] | None) -> None:
         raise TokenInvalidAudienceError("Invalid audience")
 
 
-def login_type(claims: JSONObject, expected: str) -> None:
-    """Check `login_type`: a token of another kind of login, or of none, names another user.
+def login_type(claims: JSONObject, expected: str | None) -> None:
+    """Check `login_type`: a token of another kind of login names another user.
 
     Args:
         claims: Claims of good shape.
-        expected: The instance's login type.
+        expected: The instance's login type; `None` if it has none, and then a token must have none either.
 
     Raises:
-        LoginTypeMismatchError: The token has another one, or none.
+        LoginTypeMismatchError: The token has another one.
     """
     actual = claims.get("login_type")
-    if actual != expected:
-        raise LoginTypeMismatchError(expected, actual if isinstance(actual, str) else None)
+    if actual == expected:
+        return
+    if expected is None:
+        raise LoginTypeMismatchError("", str(actual), "Token type mismatch: expected a token without a login type")
+    raise LoginTypeMismatchError(expected, actual if isinstance(actual, str) else None)
 
 
 def token_type(claims: JSONObject, expected: str) -> None:

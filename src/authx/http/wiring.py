@@ -120,6 +120,7 @@ def wire(config: AuthXConfig, login_type: str | None, ids: SessionIds, *, with_s
             audience=_names(config.JWT_DECODE_AUDIENCE),
             identity_claim=config.JWT_IDENTITY_CLAIM,
             login_type=login_type,
+            checks_login_type=with_store,
             may_lack_exp=[kind for kind, lifetime in lifetimes.items() if lifetime is None],
             max_age=None if max_age is None else max_age.total_seconds(),
             remember=config.JWT_TOKEN_CACHE_SIZE,
