@@ -16,11 +16,12 @@ from tests.compat.tokens import bearer, claims_of
 from tests.doors import SECRET, make_auth
 
 import authx
-from authx import AuthManager, AuthX, AuthXConfig
+from authx import AuthManager, AuthX, AuthXConfig, RequestToken, TokenPayload
 from authx.clients import AuthXAuth, TokenPair
 from authx.policy import PolicyCondition, PolicyRule, build_policy_environment
 from authx.ratelimit import RateLimiter
 from authx.testing import Clock
+from authx.token import create_token
 
 FROZEN = "2020-02-02 20:20:20.700"
 AT = int(datetime(2020, 2, 2, 20, 20, 20, tzinfo=UTC).timestamp())
@@ -52,6 +53,26 @@ def serve(auth):
     @app.get("/in-a-thread")
     def in_a_thread():
         return auth.create_access_token("alice")
+
+    @app.get("/in-a-thread/pair")
+    def pair():
+        return auth.create_token_pair("alice").access_token
+
+    @app.get("/in-a-thread/refresh")
+    def refresh():
+        return auth.create_refresh_token("alice")
+
+    @app.get("/in-a-thread/function")
+    def function():
+        return create_token("alice", SECRET)
+
+    @app.get("/in-a-thread/payload")
+    def payload():
+        return TokenPayload(sub="alice").encode(SECRET, "HS256")
+
+    @app.get("/in-a-thread/verified")
+    def verified(token: str):
+        return auth.verify_token(RequestToken(token=token, location="headers")).sub
 
     @app.get("/on-the-loop")
     async def on_the_loop():
@@ -92,6 +113,18 @@ def test_a_route_issues_and_checks_tokens_at_the_frozen_time(auth, path):
         answer = client.get("/door", headers=bearer(token))
         assert (answer.status_code, answer.json()["code"]) == (401, "token_expired")
     assert client.get("/door", headers=bearer(token)).status_code == 401
+
+
+@pytest.mark.parametrize("path", ["pair", "refresh", "function", "payload"])
+def test_each_way_to_make_a_token_in_a_thread_goes_by_the_frozen_time(auth, path):
+    with freeze_time(FROZEN):
+        assert int(claims_of(serve(auth).get(f"/in-a-thread/{path}").json())["iat"]) == AT
+
+
+def test_a_token_is_verified_in_a_thread_at_the_frozen_time(auth):
+    with freeze_time(FROZEN):
+        token = auth.create_access_token("alice")
+        assert serve(auth).get("/in-a-thread/verified", params={"token": token}).json() == "alice"
 
 
 def test_login_and_refresh_follow_the_frozen_time(store):

@@ -167,6 +167,11 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
         self._gate.login_type = login_type
         self._gate.forget()
 
+    def _now(self) -> float:
+        # A call deeper than the method that asks: freezegun leaves the first calls of a thread, where FastAPI runs
+        # plain functions, with the real time.
+        return self._gate.clock()
+
     # Making tokens
 
     def create_access_token(
@@ -212,7 +217,7 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
             scopes=scopes,
             sid=sid,
         )
-        return self._gate.wiring.issuer.access_token(request, self._gate.clock()).token
+        return self._gate.wiring.issuer.access_token(request, self._now()).token
 
     def create_refresh_token(
         self,
@@ -246,7 +251,7 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
         """
         mark_private()
         request = TokenRequest(uid=uid, headers=headers, expiry=expiry, data=data, audience=audience, scopes=scopes)
-        return self._gate.wiring.issuer.refresh_token(request, self._gate.clock()).token
+        return self._gate.wiring.issuer.refresh_token(request, self._now()).token
 
     def create_token_pair(
         self,
@@ -282,7 +287,7 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
             ValueError: An argument cannot be part of a token.
         """
         mark_private()
-        issuer, now = self._gate.wiring.issuer, self._gate.clock()
+        issuer, now = self._gate.wiring.issuer, self._now()
         sid, csrf = issuer.new_session(uid, now), issuer.new_csrf()
         access = TokenRequest(
             uid=uid,
@@ -401,7 +406,7 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
             raw = to_bytes(token.token)
             if len(raw) > wiring.max_token_bytes:
                 raise InvalidRequestError(f"the token is longer than {wiring.max_token_bytes} bytes")
-            verified = wiring.verifier.verify(raw, self._gate.clock())
+            verified = wiring.verifier.verify(raw, self._now())
             if verify_type:
                 checks.token_type(verified.claims, token.type)
             if verify_fresh:

@@ -1,7 +1,6 @@
 """What the library hands out and takes in: payloads, tokens found in requests, token pairs, sessions."""
 
 import os
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
@@ -53,7 +52,7 @@ class TokenPayload(BaseModel):
     fresh: bool = False
     csrf: str | None = ""
     scopes: list[str] | None = None
-    iat: float | int | datetime | timedelta | None = Field(default_factory=lambda: int(time.time()))
+    iat: float | int | datetime | timedelta | None = Field(default_factory=lambda: int(_now().timestamp()))
     exp: datetime | timedelta | None = None
     nbf: float | int | datetime | timedelta | None = None
     iss: str | None = None
@@ -66,7 +65,7 @@ class TokenPayload(BaseModel):
     @classmethod
     def _as_seconds(cls, value: object) -> object:
         if isinstance(value, datetime | timedelta):
-            return to_seconds(value, time.time())
+            return to_seconds(value, _now().timestamp())
         return value
 
     @field_validator("exp", mode="after")

@@ -5,7 +5,6 @@ may have fractions, and there is no leeway. Dependencies and `AuthX.verify_token
 """
 
 import os
-import time
 import warnings
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -75,7 +74,7 @@ def create_token(
             cannot be signed.
         BadConfigurationError: The key does not fit the algorithm.
     """
-    now = time.time()
+    now = _now()
     sub = uid if isinstance(uid, str) else to_subject(uid)
     claims: JSONObject = {"sub": sub, "jti": jti or uuid4(os.urandom(16)), "type": type}
     if type == "access":
@@ -147,7 +146,7 @@ def decode_token(
         return codec.read_unverified(raw)
     keys = [_key(key, algorithm) for algorithm in algorithms or ("HS256",)]
     claims = codec.decode(raw, KeyRing(None, keys))
-    _check(claims, time.time(), [audience] if isinstance(audience, str) else audience, issuer)
+    _check(claims, _now(), [audience] if isinstance(audience, str) else audience, issuer)
     return claims
 
 
@@ -171,6 +170,11 @@ def _check(claims: JSONObject, now: float, audience: Sequence[str] | None, issue
     if audience is not None and not claims.get("aud"):
         raise JWTDecodeError("Invalid token: it has no aud claim")
     checks.audience(claims, audience)
+
+
+def _now() -> float:
+    # freezegun leaves time.time() alone in the first calls of a thread, and datetime.now() never.
+    return datetime.now(UTC).timestamp()
 
 
 def to_bytes(token: str | bytes) -> bytes:

@@ -1,5 +1,6 @@
 """What an application's start finds out about its settings, before the first request does."""
 
+import os
 import subprocess
 import sys
 from contextlib import asynccontextmanager
@@ -150,7 +151,7 @@ def test_a_server_ends_with_an_error_and_the_reason(tmp_path):
     server = subprocess.run(
         [sys.executable, "-m", "uvicorn", "main:app", "--port", "0"],
         cwd=tmp_path,
-        env={"PATH": ""},
+        env={"PATH": "", "PYTHONPATH": os.environ.get("PYTHONPATH", "")},
         capture_output=True,
         text=True,
         timeout=PATIENCE,
