@@ -217,3 +217,50 @@ def test_a_live_revocation_weighs_at_most_two_hundred_bytes(kind):
         tracemalloc.stop()
     assert len(revoked) == count
     assert weight <= 200
+
+
+@pytest.mark.parametrize("make", [session, token, lambda key, until: cutoff(NOW + until - WINDOW - NOW, key)])
+def test_what_is_repeated_is_reminded_of_once(revoked, make):
+    key = make_sid()
+    for number in range(100):
+        revoked.apply([make(key, NOW + WINDOW + number * MINUTE)], NOW)
+    assert sum(len(keys) for ending in revoked._ending.values() for keys in ending) == 1
+    revoked.forget(NOW + WINDOW + 99 * MINUTE, 1000)
+    assert len(revoked) == 1
+    revoked.forget(NOW + WINDOW + 101 * MINUTE, 1000)
+    assert len(revoked) == 0
+
+
+@pytest.mark.parametrize("until", [NOW + MINUTE, NOW + 90 * 24 * 60 * MINUTE])
+def test_a_cutoff_is_held_for_as_long_as_the_store_keeps_it(revoked, until):
+    revoked.apply([Revocation(kind="subject", key="alice", at=NOW, until=until)], NOW)
+    revoked.forget(until, 100)
+    assert len(revoked) == 1
+    revoked.forget(until + MINUTE, 100)
+    assert len(revoked) == 0
+
+
+def test_it_tells_whether_a_token_that_was_good_may_be_revoked_now(revoked):
+    mine = make_sid(NOW - 5)
+    for one, changed in (
+        (session(make_sid()), True),
+        (session(make_sid()), False),
+        (session(make_sid(), NOW + 2 * WINDOW), False),
+        (token("one"), True),
+        (token("one"), False),
+        (cutoff(spared=mine), True),
+        (cutoff(spared=mine), False),
+        (cutoff(), True),
+        (cutoff(NOW - 1, spared=mine), False),
+        (everyone(), True),
+        (everyone(), False),
+        (session(make_sid(seed=b"y"), NOW - MINUTE), False),
+    ):
+        assert revoked.apply([one], NOW) is changed, one
+
+
+@pytest.mark.parametrize(("kept", "window"), [(20, 20), (5, 16), (90, 60)])
+def test_its_window_is_that_of_the_process_that_keeps_revocations_for_the_shortest_time(kept, window):
+    revoked = Revoked(60 * MINUTE)
+    revoked.apply([session(make_sid(), NOW + kept * MINUTE)], NOW)
+    assert revoked.window == window * MINUTE

@@ -10,7 +10,7 @@ from authx.exceptions import BadConfigurationError
 from authx.stores import Store, open_store
 from authx.stores.memory import MemoryStore
 from authx.testing import StoreContract
-from authx.testing.contract.harness import MakeStore, advance, end_token, session_of
+from authx.testing.contract.harness import MINUTE, NOW, MakeStore, advance, cut_off, end_token, session_of
 
 
 class TestContract(StoreContract):
@@ -109,5 +109,17 @@ def test_holds_nothing_of_a_subject_whose_sessions_are_gone(store):
         assert not store._sessions
         assert not store._of_subject
         assert not store._sessions_due
+
+    asyncio.run(check())
+
+
+def test_repeating_a_revocation_takes_no_room(store):
+    async def check():
+        for number in range(100):
+            await store.revoke(end_token("one", until=NOW + number * MINUTE))
+            await store.revoke(cut_off(until=NOW + number * MINUTE))
+        assert len(store._revocations_due) == 2
+        assert await store.prune(NOW + 100 * MINUTE, 100) == 0
+        assert await store.prune(NOW + 101 * MINUTE, 100) == 2
 
     asyncio.run(check())
