@@ -123,6 +123,9 @@ class TestSources:
             ("JWT_COOKIE_SAMESITE", "none", "none"),
             ("JWT_COOKIE_SAMESITE", "null", None),
             ("JWT_REVOCATION_CHECK", "none", "none"),
+            ("JWT_RETRY_KEY_HEADER", "null", None),
+            ("JWT_RETRY_KEY_HEADER", "None", None),
+            ("JWT_RETRY_KEY_HEADER", "X-Attempt", "X-Attempt"),
             ("JWT_STORE_URL", "memory://\r", "memory://"),
             ("JWT_SECRET_KEY", " white space belongs to a secret ", " white space belongs to a secret "),
         ],
@@ -432,6 +435,23 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str]] = [
         ({field: name}, f"{field} is no header name")
         for field in ("JWT_HEADER_NAME", "JWT_ACCESS_CSRF_HEADER_NAME", "JWT_REFRESH_CSRF_HEADER_NAME")
         for name in ("", "X Token", "X-Token:", "X-Tøken", "X\r\nY")
+    ],
+    *[
+        ({"JWT_RETRY_KEY_HEADER": name}, "JWT_RETRY_KEY_HEADER is no header name: use .* None ignores retry keys")
+        for name in ("", "X Token", "X-Token:", "X-Tøken", "X\r\nY")
+    ],
+    *[
+        ({"JWT_RETRY_KEY_HEADER": name, **fields}, "JWT_RETRY_KEY_HEADER")
+        for name, fields in (
+            ("authorization", {}),
+            ("Authorization", {"JWT_HEADER_NAME": "X-Token"}),
+            ("x-token", {"JWT_HEADER_NAME": "X-Token"}),
+            ("x-csrf-token", {}),
+            ("X-Proof", {"JWT_REFRESH_CSRF_HEADER_NAME": "x-proof"}),
+            ("X-Proof", {"JWT_ACCESS_CSRF_HEADER_NAME": "x-proof"}),
+            ("Cookie", {}),
+            ("Content-Type", {}),
+        )
     ],
     *[({"JWT_HEADER_TYPE": kind}, "JWT_HEADER_TYPE") for kind in ("Bearer ", "My Token", "Bearer,", "a\nb")],
     *[({"JWT_REALM": realm}, "JWT_REALM") for realm in ('a"b', "a\\b", "a\r\nSet-Cookie: b", "café", "a\0b")],

@@ -314,6 +314,17 @@ def refreshed_after(first: timedelta, again: timedelta | None = None) -> Observe
     return on_a_store(scene)
 
 
+async def a_repeated_attempt(auth: AuthX[Any], clock: Clock) -> object:
+    """Sends a token twice with the same key in a header that is not the usual one, beyond the grace period."""
+    token = auth.create_refresh_token("alice")
+    for _ in range(2):
+        request = request_with(token)
+        request.scope["headers"].append((b"x-attempt", b"a key of one attempt".replace(b" ", b"-")))
+        await auth.refresh(request, Response())
+        clock.now += 60
+    return "refreshed"
+
+
 async def revoked_access(auth: AuthX[Any], clock: Clock) -> object:
     pair = auth.create_token_pair("alice")
     await auth.refresh(request_with(pair.refresh_token), Response())
@@ -585,6 +596,14 @@ EFFECTS: dict[str, Effect] = {
             (timedelta(seconds=30), "refreshed"),
             (timedelta(seconds=5), RefreshReusedError.__name__),
             (timedelta(0), RefreshReusedError.__name__),
+        ],
+    ),
+    "JWT_RETRY_KEY_HEADER": Effect(
+        on_a_store(a_repeated_attempt),
+        [
+            ("X-Attempt", "refreshed"),
+            ("Idempotency-Key", RefreshReusedError.__name__),
+            (None, RefreshReusedError.__name__),
         ],
     ),
     "JWT_REVOCATION_CHECK": Effect(

@@ -23,6 +23,10 @@ _ERROR_KEYS: Final = frozenset({"error_type", "code", "action", "retry_after", "
 # Beyond it an expiry could pass the year 9999, the last that a datetime holds.
 _MAX_LIFETIME: Final = timedelta(days=365_000)
 _MAX_GRACE: Final = timedelta(minutes=5)
+# Headers of requests whose value is something else.
+_TAKEN_HEADERS: Final = frozenset(
+    {"authorization", "content-length", "content-type", "cookie", "host", "origin", "referer", "user-agent"}
+)
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _ATTRIBUTE: Final = re.compile(r"[\x20-\x3a\x3c-\x7e]*")
 _SECRETS: Final = frozenset({"JWT_SECRET_KEY", "JWT_PRIVATE_KEY", "JWT_PREVIOUS_SECRET_KEY", "JWT_STORE_URL"})
@@ -62,6 +66,14 @@ def _duration(value: object) -> object:
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 OptionalDuration = Annotated[timedelta | None, BeforeValidator(_duration)]
 Names = str | Sequence[str] | None
+
+
+def _header_or_none(value: object) -> object:
+    # In the environment None is a text, as it is for every other setting; no header is called so.
+    return None if isinstance(value, str) and value.lower() in ("none", "null") else value
+
+
+OptionalHeader = Annotated[str | None, BeforeValidator(_header_or_none)]
 
 
 class _Watchers:
@@ -259,6 +271,10 @@ class AuthXConfig(BaseSettings):
         default=timedelta(seconds=30),
         description="How long a rotated refresh token is answered again with its successor; 0: never.",
     )
+    JWT_RETRY_KEY_HEADER: OptionalHeader = Field(
+        default="Idempotency-Key",
+        description="Header with the key that marks all attempts at one refresh; None: such keys are ignored.",
+    )
     JWT_REVOCATION_CHECK: Literal["feed", "store", "none"] = Field(
         default="feed", description="How access tokens are checked for revocation, with a store."
     )
@@ -414,7 +430,21 @@ class AuthXConfig(BaseSettings):
                 if not getattr(self, field):
                     yield f"{field} is empty while JWT_CSRF_CHECK_FORM looks for that field"
 
+    def _retry_key_mistakes(self) -> Iterator[str]:
+        header = self.JWT_RETRY_KEY_HEADER
+        if header is None:
+            return
+        if not _HEADER_NAME.fullmatch(header):
+            yield "JWT_RETRY_KEY_HEADER is no header name: use letters, digits and -; None ignores retry keys"
+        others = ("JWT_HEADER_NAME", "JWT_ACCESS_CSRF_HEADER_NAME", "JWT_REFRESH_CSRF_HEADER_NAME")
+        for field in others:
+            if getattr(self, field).lower() == header.lower():
+                yield f"JWT_RETRY_KEY_HEADER is {field} too: one header cannot carry both values"
+        if header.lower() in _TAKEN_HEADERS:
+            yield f"JWT_RETRY_KEY_HEADER={header!r} has a meaning of its own: name a header that nothing else uses"
+
     def _session_mistakes(self) -> Iterator[str]:
+        yield from self._retry_key_mistakes()
         if not timedelta(0) <= self.JWT_REFRESH_GRACE_PERIOD <= _MAX_GRACE:
             yield "JWT_REFRESH_GRACE_PERIOD must be from 0 to 5 minutes: within it a stolen token can be used unseen"
         if self.JWT_SESSION_MAX_AGE is not None and timedelta(0) >= self.JWT_SESSION_MAX_AGE:

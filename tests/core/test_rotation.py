@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from authx.core.rotation import Decision, Presented, Verdict, decide
-from authx.core.session import Cutoff, Session, kills
+from authx.core.rotation import Cause, Decision, Presented, Verdict, decide
+from authx.core.session import Cutoff, Rotation, Session, kills
 
 SID = "018c0000-0000-7000-8000-000000002bd8"
 OTHER = "018c0000-0000-7000-8000-000000012bd8"
@@ -40,8 +40,8 @@ def advance_to(generation: int) -> Decision:
     return Decision(verdict=Verdict.ADVANCE, generation=generation)
 
 
-def replay_of(generation: int) -> Decision:
-    return Decision(verdict=Verdict.REPLAY, generation=generation)
+def replay_of(generation: int, cause: Cause = "grace") -> Decision:
+    return Decision(verdict=Verdict.REPLAY, generation=generation, cause=cause)
 
 
 def ahead_to(generation: int) -> Decision:
@@ -63,9 +63,9 @@ def decision(
     now: int = NOW,
     grace: int = GRACE,
     max_age: int | None = MAX_AGE,
-    answered_since: int = 0,
+    stood_still: int = 0,
 ) -> Decision:
-    return decide(presented, stored, cutoff, now, grace, max_age=max_age, answered_since=answered_since)
+    return decide(presented, stored, cutoff, now, grace, max_age=max_age, stood_still=stood_still)
 
 
 REVOKED_ROW = row(revoked_at=ROTATED, revoked_reason="logout")
@@ -220,24 +220,85 @@ def test_a_replay_does_not_slide_the_grace_period():
     ]
 
 
+HASH, OTHER_HASH = "a" * 32, "b" * 32
+MINUTE = 60_000
+
+
 @pytest.mark.parametrize(
-    ("answered_since", "now", "expected"),
+    ("stood_still", "now", "expected"),
     [
-        (ROTATED + 600_000, ROTATED + 600_000 + GRACE, replay_of(5)),
-        (ROTATED + 600_000, ROTATED + 600_000 + GRACE + 1, REUSED),
-        (ROTATED + 600_000, ROTATED + 600_000 - GRACE, replay_of(5)),
-        (ROTATED - 1, ROTATED + GRACE, replay_of(5)),
-        (ROTATED - 1, ROTATED + GRACE + 1, REUSED),
+        (0, ROTATED + GRACE, replay_of(5)),
         (0, ROTATED + GRACE + 1, REUSED),
+        (MINUTE, ROTATED + GRACE, replay_of(5)),
+        (MINUTE, ROTATED + GRACE + 1, replay_of(5, "outage")),
+        (MINUTE, ROTATED + MINUTE + GRACE, replay_of(5, "outage")),
+        (MINUTE, ROTATED + MINUTE + GRACE + 1, REUSED),
+        # This clock is behind the one that wrote the row: nothing is subtracted.
+        (MINUTE, ROTATED - GRACE, replay_of(5)),
+        (MINUTE, ROTATED - GRACE - 1, REUSED),
+        (MINUTE, ROTATED, replay_of(5)),
     ],
 )
-def test_the_grace_period_stands_still_while_the_store_does_not_answer(answered_since, now, expected):
-    assert decision(presented=token(4), now=now, answered_since=answered_since) == expected
+def test_an_outage_pauses_the_grace_period(stood_still, now, expected):
+    assert decision(presented=token(4), now=now, stood_still=stood_still) == expected
 
 
 def test_an_outage_makes_no_older_token_good_again():
-    assert decision(presented=token(3), answered_since=NOW) == REUSED
-    assert decision(presented=token(4), answered_since=NOW, grace=0) == REUSED
+    assert decision(presented=token(3), stood_still=NOW) == REUSED
+    assert decision(presented=token(4), stood_still=NOW, grace=0) == REUSED
+
+
+@pytest.mark.parametrize("grace", [0, GRACE])
+@pytest.mark.parametrize("later", [0, GRACE, GRACE + 1, MINUTE, ENDS - ROTATED - 1, -GRACE - 1])
+def test_the_same_attempt_is_replayed_at_any_time(grace, later):
+    stored, presented = row(retry_hash=HASH), token(4, retry_hash=HASH)
+    assert decision(presented, stored, now=ROTATED + later, grace=grace) == replay_of(5, "retry")
+
+
+@pytest.mark.parametrize(
+    ("stored", "given"),
+    [
+        (None, None),
+        (None, HASH),
+        (HASH, None),
+        (HASH, OTHER_HASH),
+        (HASH, HASH[:-1]),
+        ("", HASH),
+        ("\udcff\u00e9", HASH),
+    ],
+)
+def test_another_attempt_has_only_the_grace_period(stored, given):
+    stored_row, presented = row(retry_hash=stored), token(4, retry_hash=given)
+    assert decision(presented, stored_row, now=ROTATED + GRACE) == replay_of(5)
+    assert decision(presented, stored_row, now=ROTATED + GRACE + 1) == REUSED
+    assert decision(presented, stored_row, now=ROTATED, grace=0) == REUSED
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"stored": row(retry_hash=HASH, revoked_at=ROTATED)}, REVOKED),
+        ({"stored": row(retry_hash=HASH, sub="bob")}, MISMATCH),
+        ({"stored": row(retry_hash=HASH, expires_at=NOW)}, EXPIRED),
+        ({"cutoff": KILLING}, REVOKED),
+        ({"now": CREATED + MAX_AGE}, EXPIRED),
+        ({"presented": token(3, retry_hash=HASH)}, REUSED),
+        ({"presented": token(5, retry_hash=HASH)}, advance_to(6)),
+        ({"presented": token(6, retry_hash=HASH)}, ahead_to(7)),
+    ],
+)
+def test_a_retry_key_helps_in_no_other_case(changes, expected):
+    arguments = {"presented": token(4, retry_hash=HASH), "stored": row(retry_hash=HASH), **changes}
+    assert decision(**arguments) == expected
+
+
+def test_a_retry_hash_shows_in_no_repr():
+    assert HASH not in repr(token(4, retry_hash=HASH))
+    assert HASH not in repr(row(retry_hash=HASH))
+    rotation = Rotation(
+        sid=SID, sub="alice", from_generation=1, to_generation=2, at=NOW, expires_at=None, retry_hash=HASH
+    )
+    assert HASH not in repr(rotation)
 
 
 @pytest.mark.parametrize("generation", [6, 7, 2**31 - 1])
@@ -251,7 +312,7 @@ def test_without_a_row_only_generation_0_begins_a_session(generation):
 
 
 def test_a_session_begins_whatever_the_grace_period_and_the_outage():
-    assert decision(presented=token(0), stored=None, grace=0, answered_since=NOW) == START
+    assert decision(presented=token(0), stored=None, grace=0, stood_still=NOW) == START
 
 
 @pytest.mark.parametrize(

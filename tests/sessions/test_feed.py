@@ -239,18 +239,6 @@ async def test_a_store_that_is_silent_for_too_long_is_not_trusted(make_feed, sto
     feed.check(token)
 
 
-async def test_a_break_is_noticed_when_the_store_answers_again(feed, clock, monotonic):
-    await feed.load()
-    assert feed.answered_since == 0
-    monotonic.now += 1
-    feed.heard()
-    assert feed.answered_since == 0
-    monotonic.now += 60
-    clock.advance(60)
-    feed.heard()
-    assert feed.answered_since == int(clock.now * 1000)
-
-
 # Loading
 
 

@@ -19,7 +19,7 @@ from authx.stores import postgresql_connectors, postgresql_lanes, redis_wire
 from .postgres_server import a_postgres_url, drop_tables
 
 # Before anything imports it, so that a history that fails shows the values it compared.
-pytest.register_assert_rewrite(f"{__package__}.model")
+pytest.register_assert_rewrite(f"{__package__}.model", f"{__package__}.protocol")
 
 
 @pytest.fixture

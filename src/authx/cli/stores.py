@@ -162,6 +162,7 @@ def _of_url(place: Place) -> "tuple[SessionEngine, SessionAdmin]":
     from authx.sessions.admin import SessionAdmin
     from authx.sessions.engine import Running, SessionEngine
     from authx.sessions.events import Events
+    from authx.sessions.observed import observe
     from authx.sessions.service import SessionSettings
     from authx.stores import namespace_of, open_store
 
@@ -170,7 +171,7 @@ def _of_url(place: Place) -> "tuple[SessionEngine, SessionAdmin]":
         raise Failure("which session store? Give --store URL, JWT_STORE_URL in the environment, or --auth module:name")
     keep = int(longest_life().total_seconds() * 1000)
     engine = SessionEngine(
-        namespace_of(open_store(url, place.prefix), place.login_type),
+        observe(namespace_of(open_store(url, place.prefix), place.login_type), timestamp),
         (url, place.prefix, place.login_type),
         # A row that is written for a session without one stays for good, for nobody knows here how long the session's
         # refresh token lives.

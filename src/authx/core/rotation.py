@@ -1,11 +1,15 @@
 """One refresh: what is to happen with a presented refresh token. A pure function, asked by every store's user."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
+from hmac import compare_digest
+from typing import Literal, TypeAlias
 
 from authx.core.session import Cutoff, Session, kills
 
-__all__ = ["Decision", "Presented", "Verdict", "decide"]
+__all__ = ["Cause", "Decision", "Presented", "Verdict", "decide"]
+
+Cause: TypeAlias = Literal["retry", "grace", "outage"]
 
 
 class Verdict(Enum):
@@ -14,7 +18,8 @@ class Verdict(Enum):
     Attributes:
         START: The first refresh of a session that the store has not seen: insert it at generation 1.
         ADVANCE: The newest token: move the session one generation forward.
-        REPLAY: Its immediate predecessor, within the grace period: answer with the successor it already has.
+        REPLAY: Its immediate predecessor, by the same attempt or within the grace period: answer with the successor
+            it already has.
         AHEAD: Ours, and newer than the store remembers: the store lost rotations; move to its successor.
         REUSED: An older token: somebody has a copy; end the session.
         REVOKED: Its session was ended.
@@ -49,12 +54,14 @@ class Presented:
         sub: Whose it is.
         generation: How many rotations preceded the token.
         created_at: The moment in `sid`, in milliseconds.
+        retry_hash: The hash of the request's retry key, if it has one; kept out of the `repr`.
     """
 
     sid: str
     sub: str
     generation: int
     created_at: int
+    retry_hash: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +72,14 @@ class Decision:
         verdict: What the presented token is.
         generation: The generation of the token to answer with, where it passes.
         mismatch: Whether the row belongs to somebody else.
+        cause: Why a replay passes: `retry`, it is a repeated attempt; `grace`, it is within the grace period;
+            `outage`, it is within the grace period because outages are not counted.
     """
 
     verdict: Verdict
     generation: int = 0
     mismatch: bool = False
+    cause: Cause | None = None
 
 
 def decide(
@@ -80,7 +90,7 @@ def decide(
     grace: int,
     *,
     max_age: int | None = None,
-    answered_since: int = 0,
+    stood_still: int = 0,
 ) -> Decision:
     """Decide what happens with a presented refresh token.
 
@@ -91,8 +101,8 @@ def decide(
         now: Milliseconds since 1970.
         grace: Milliseconds within which the immediate predecessor is answered again; 0 for never.
         max_age: Milliseconds a session lasts at most; `None` for no bound.
-        answered_since: The moment since which this process's store has been answering: the grace period
-            stands still before it.
+        stood_still: Milliseconds between the row's rotation and `now` that do not count towards the grace period,
+            because of outages.
 
     Returns:
         The decision.
@@ -112,15 +122,29 @@ def decide(
         return Decision(verdict=Verdict.UNKNOWN, mismatch=True)
     if row.expires_at is not None and row.expires_at <= now:
         return Decision(verdict=Verdict.EXPIRED)
-    return _by_generation(presented.generation, row, now, grace, answered_since)
+    return _by_generation(presented, row, now, grace, stood_still)
 
 
-def _by_generation(generation: int, row: Session, now: int, grace: int, answered_since: int) -> Decision:
+def _by_generation(presented: Presented, row: Session, now: int, grace: int, stood_still: int) -> Decision:
+    generation = presented.generation
     if generation == row.generation:
         return Decision(verdict=Verdict.ADVANCE, generation=generation + 1)
     if generation > row.generation:
         return Decision(verdict=Verdict.AHEAD, generation=generation + 1)
-    elapsed = abs(now - max(row.rotated_at, answered_since))
-    if grace > 0 and generation == row.generation - 1 and elapsed <= grace:
-        return Decision(verdict=Verdict.REPLAY, generation=row.generation)
+    if generation == row.generation - 1:
+        if _same_attempt(presented.retry_hash, row.retry_hash):
+            return Decision(verdict=Verdict.REPLAY, generation=row.generation, cause="retry")
+        age = abs(now - row.rotated_at)
+        # Where this clock is behind the one that wrote the row, no outage can be placed between the two.
+        elapsed = age - stood_still if now > row.rotated_at else age
+        if grace > 0 and elapsed <= grace:
+            cause: Cause = "grace" if age <= grace else "outage"
+            return Decision(verdict=Verdict.REPLAY, generation=row.generation, cause=cause)
     return Decision(verdict=Verdict.REUSED)
+
+
+def _same_attempt(presented: str | None, stored: str | None) -> bool:
+    """Compare two hashes in constant time; the stored one may be any text, where somebody else wrote it."""
+    if presented is None or stored is None:
+        return False
+    return compare_digest(presented.encode(), stored.encode("utf-8", "surrogatepass"))

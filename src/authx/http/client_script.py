@@ -84,5 +84,5 @@ def _settings(config: AuthXConfig, paths: Mapping[str, str]) -> dict[str, Any]:
         "csrfReadable": config.JWT_COOKIE_CSRF_PROTECT
         and config.JWT_CSRF_IN_COOKIES
         and config.JWT_REFRESH_CSRF_COOKIE_PATH == "/",
-        "retryHeader": getattr(config, "JWT_RETRY_KEY_HEADER", "Idempotency-Key"),
+        "retryHeader": config.JWT_RETRY_KEY_HEADER,
     }

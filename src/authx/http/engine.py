@@ -7,9 +7,10 @@ from typing import Final
 from authx.config import AuthXConfig
 from authx.sessions.engine import Running, SessionEngine
 from authx.sessions.events import Events
+from authx.sessions.observed import observe
 from authx.sessions.revoked import SHORTEST_WINDOW
 from authx.sessions.service import SessionSettings
-from authx.stores import Store, namespace_of, open_store
+from authx.stores import Store, open_store
 
 __all__ = ["build_engine"]
 
@@ -64,10 +65,12 @@ def build_engine(
     if former is not None and same_store and former.is_as(settings, running):
         return former
     if former is not None and same_store:
-        opened = former.store
+        opened = former.observed
     else:
         shared = open_store(store, config.JWT_STORE_PREFIX) if isinstance(store, str) else store
-        opened = namespace_of(shared, login_type)
+        # Instances that share a store object share what is known of its outages.
+        observed = observe(shared, clock)
+        opened = observed if login_type is None else observed.namespace(login_type)
     return SessionEngine(opened, origin, settings, events, clock, running)
 
 

@@ -5,6 +5,7 @@ scope, so that three dependencies on one route verify and ask once.
 """
 
 import logging
+import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
@@ -18,6 +19,7 @@ from starlette.websockets import WebSocket, WebSocketState
 from authx.config import AuthXConfig
 from authx.core import checks, codec
 from authx.core.csrf import same_value
+from authx.core.retry_keys import usable_key
 from authx.core.strict_json import JSONObject
 from authx.exceptions import (
     AuthXException,
@@ -471,7 +473,8 @@ class Gate:
             token, now = self.token_of(connection.scope, verified), self.moment(connection.scope)
             from authx.http.client import client_of
 
-            await engine.decide(token, verified.claims, now, client_of(connection))
+            key = self.retry_key(connection.scope)
+            await engine.decide(token, verified.claims, now, client_of(connection), key)
         except AuthXException as error:
             self.blame(error, connection, "refresh")
             raise
@@ -488,6 +491,25 @@ class Gate:
         """
         seen: dict[bytes, Verified] = scope[self._scope_key]
         return next(token for token, one in seen.items() if one is verified)
+
+    def retry_key(self, scope: Scope) -> bytes:
+        """Tell the retry key of a request: the client's, or else one that is drawn for this request alone.
+
+        By the latter, a request recognizes its own rotation if a driver repeats a statement that was committed.
+
+        Args:
+            scope: The request's ASGI scope.
+
+        Returns:
+            The key.
+        """
+        name = f"{self._scope_key}.retry_key"
+        key: bytes | None = scope.get(name)
+        if key is None:
+            header = self.wiring.retry_key_header
+            sent = () if header is None else (value for name, value in scope["headers"] if name == header)
+            key = scope[name] = usable_key(sent) or os.urandom(16)
+        return key
 
     def moment(self, scope: Scope) -> float:
         """Tell the one moment at which everything in a request happens.

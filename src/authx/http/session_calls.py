@@ -216,7 +216,9 @@ class SessionCalls:
             sessions = (await self.engine()).sessions
             verified = await self._gate.admit(request, _REFRESH)
             token = self._gate.token_of(request.scope, verified)
-            presented = read_refresh_token(token, verified.claims, self._gate.moment(request.scope))
+            presented = read_refresh_token(
+                token, verified.claims, self._gate.moment(request.scope), self._gate.retry_key(request.scope)
+            )
             client = client_of(request)
             await self._refuse_foreign_link(request)
             more = await self._ask_application(sessions, presented, verified.payload(), client)

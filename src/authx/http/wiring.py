@@ -37,6 +37,7 @@ class Wiring:
         uses_cookies: Whether cookies are a location of any type.
         origins: Whose pages may send cookies.
         max_token_bytes: The longest token looked at.
+        retry_key_header: The name of the header with the retry key, in lower case; `None`: keys are ignored.
     """
 
     config: AuthXConfig
@@ -51,6 +52,7 @@ class Wiring:
     uses_cookies: bool
     origins: Origins
     max_token_bytes: int
+    retry_key_header: bytes | None
 
     def secure(self, scheme: str | None) -> bool:
         """Tell whether cookies are to be Secure.
@@ -109,6 +111,7 @@ def wire(config: AuthXConfig, login_type: str | None, ids: SessionIds, *, with_s
         kind: tuple(all_locations[kind][name] for name in dict.fromkeys(location_names(config, kind)))
         for kind in _TYPES
     }
+    retry_header = config.JWT_RETRY_KEY_HEADER
     with_cookies = frozenset(kind for kind in _TYPES if "cookies" in location_names(config, kind))
     max_age = config.JWT_SESSION_MAX_AGE if with_store else None
     return Wiring(
@@ -150,6 +153,7 @@ def wire(config: AuthXConfig, login_type: str | None, ids: SessionIds, *, with_s
         uses_cookies=bool(with_cookies),
         origins=origins,
         max_token_bytes=config.JWT_MAX_TOKEN_BYTES,
+        retry_key_header=None if retry_header is None else retry_header.lower().encode("latin-1"),
     )
 
 

@@ -13,6 +13,7 @@ from authx.core.strict_json import JSONObject
 from authx.exceptions import SessionRevoked, StoreUnavailableError
 from authx.sessions.events import Events
 from authx.sessions.feed import RevocationFeed
+from authx.sessions.observed import ObservedStore, StallTimer
 from authx.sessions.service import Client, Sessions, SessionSettings
 from authx.sessions.tokens import read_refresh_token
 from authx.stores import InvalidRowError, Store
@@ -61,7 +62,7 @@ class SessionEngine:
 
     def __init__(
         self,
-        store: Store,
+        store: ObservedStore,
         origin: tuple[object, str, str | None],
         settings: SessionSettings,
         events: Events,
@@ -75,12 +76,14 @@ class SessionEngine:
             poll_interval=running.poll_interval,
             max_staleness=running.max_staleness,
         )
-        self.sessions: Final = Sessions(store, self.feed, events, settings, clock)
-        self.store: Final = store
+        self.sessions: Final = Sessions(store, self.feed, self._stood_still, events, settings, clock)
+        self.observed: Final = store
+        self.store: Final[Store] = store.store
         self.origin: Final = origin
         self.check: Final = running.check
         self._running = running
         self._clock = clock
+        self._timer = StallTimer(store.outages, clock)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._starting: asyncio.Task[None] | None = None
         self._following: asyncio.Task[None] | None = None
@@ -125,23 +128,31 @@ class SessionEngine:
         if former is None or former is loop or following is None:
             return
         self._loop = self._following = None
-        _on(former, lambda: end_task(following, _END_SECONDS))
+        timer = self._timer
+
+        async def leave() -> None:
+            timer.stop()
+            await end_task(following, _END_SECONDS)
+
+        _on(former, leave)
 
     async def _start(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
             await within(_OPEN_SECONDS, self._open())
         except TimeoutError:
             raise StoreUnavailableError("the session store did not open in time") from None
+        self._timer = StallTimer(self.observed.outages, self._clock)
+        self._timer.start()
         self._following = loop.create_task(self.feed.follow())
         self._loop = loop
 
     async def _open(self) -> None:
-        await self.store.open()
+        await self.observed.open()
         if self._running.create_schema:
-            await self.store.create_schema()
+            await self.observed.create_schema()
         else:
             # Reads every column: a schema that is missing or outdated shows now, and not at the first login.
-            await self.store.get("")
+            await self.observed.get("")
         await self.feed.load()
 
     def is_as(self, settings: SessionSettings, running: Running) -> bool:
@@ -167,6 +178,7 @@ class SessionEngine:
     async def _stop(self, *, close: bool) -> None:
         tasks = (self._starting, self._following)
         self._starting = self._following = self._loop = None
+        self._timer.stop()
         self.feed.stop()
         for task in tasks:
             if task is not None and task.get_loop() is asyncio.get_running_loop():
@@ -174,9 +186,12 @@ class SessionEngine:
         if not close:
             return
         try:
-            await within(_CLOSE_SECONDS, self.store.close())
+            await within(_CLOSE_SECONDS, self.observed.close())
         except TimeoutError:
             _logger.warning("the session store did not close in time; its connections are left to end by themselves")
+
+    def _stood_still(self, since: int, now: int) -> int:
+        return self._timer.stood_still(since, now)
 
     def clears(self, verified: Verified, now: float) -> bool:
         """Tell at once whether an access token is certainly not revoked.
@@ -230,7 +245,9 @@ class SessionEngine:
             # What is revoked from then on comes by the feed.
             verified.known_at = max(verified.known_at, asked_at)
 
-    async def decide(self, token: bytes, claims: JSONObject, now: float, client: Client) -> None:
+    async def decide(
+        self, token: bytes, claims: JSONObject, now: float, client: Client, retry_key: bytes | None = None
+    ) -> None:
         """Refuse a refresh token that its session would not take.
 
         Args:
@@ -238,17 +255,18 @@ class SessionEngine:
             claims: Its verified claims.
             now: Seconds since 1970.
             client: Who asks.
+            retry_key: The request's retry key.
 
         Raises:
             AuthXException: It would not; one that was used before has ended its session.
         """
-        await self.sessions.verdict(read_refresh_token(token, claims, now).use, client)
+        await self.sessions.verdict(read_refresh_token(token, claims, now, retry_key).use, client)
 
     async def _ask_store(self, claims: Mapping[str, Any]) -> None:
         sid: str | None = claims.get("sid")
         sub: str = claims["sub"]
         try:
-            row, cutoff = await self.store.get(sid or "", sub)
+            row, cutoff = await self.observed.get(sid or "", sub)
         except InvalidRowError:
             await self.sessions.tell("row_invalid", uid=sub, session_id=sid, client=Client())
             raise SessionRevoked("Session has been revoked") from None

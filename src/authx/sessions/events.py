@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from inspect import isawaitable
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 __all__ = ["EVENTS", "Events", "SecurityEvent", "require_event"]
 
@@ -41,6 +41,8 @@ class SecurityEvent:
         ip_address: The address the request came from, if known.
         user_agent: The browser or program it came from, if known.
         distance: How many generations the presented refresh token was behind (or, negative, ahead of) the session.
+        cause: Why a `replay` was answered: `retry`, the client repeated an attempt with its retry key; `grace`, it came
+            within the grace period; `outage`, it did so because an outage of the store does not count.
     """
 
     event: str
@@ -50,6 +52,7 @@ class SecurityEvent:
     ip_address: str | None = None
     user_agent: str | None = None
     distance: int | None = None
+    cause: Literal["retry", "grace", "outage"] | None = None
 
 
 Listener = Callable[[SecurityEvent], Any]
@@ -77,24 +80,26 @@ class Events:
             raise TypeError(f"a listener must be a function, not {type(listener).__name__}")
         self._listeners.setdefault(event, []).append(listener)
 
-    async def tell(self, happened: SecurityEvent) -> None:
+    async def tell(self, happened: SecurityEvent, level: int | None = None) -> None:
         """Log an event, then tell its listeners one after the other. A listener that raises breaks nothing.
 
         Args:
             happened: The event.
+            level: The level it is logged at, where that is not the one of `EVENTS`.
         """
-        level = EVENTS[happened.event]
+        level = EVENTS[happened.event] if level is None else level
         if _logger.isEnabledFor(level):
             # Clients choose all of these, an address too behind some proxies: %r writes no line break of theirs.
             _logger.log(
                 level,
-                "%s uid=%r session=%r ip=%r agent=%r distance=%s",
+                "%s uid=%r session=%r ip=%r agent=%r distance=%s cause=%s",
                 happened.event,
                 happened.uid,
                 happened.session_id,
                 happened.ip_address,
                 happened.user_agent,
                 happened.distance,
+                happened.cause,
             )
         for listener in self._listeners.get(happened.event, ()):
             try:

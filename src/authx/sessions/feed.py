@@ -70,8 +70,7 @@ class RevocationFeed:
         self._known_since = -inf
         # Replaced whenever a token that was cleared may not be any more.
         self._state = object()
-        self._answered_since = 0
-        self._is_away = False
+        self._may_prune_more = False
         self._follower: asyncio.Task[None] | None = None
 
     # What requests ask
@@ -171,12 +170,6 @@ class RevocationFeed:
         return max(moment_of(head) if head is not None else 0, self._revoked.everyone_at)
 
     @property
-    def answered_since(self) -> int:
-        """Milliseconds since 1970 from which on the store has been answering without a break."""
-        # It is being asked at this moment because it answers again, though nobody has noted that yet.
-        return self._now() if self._is_away else self._answered_since
-
-    @property
     def loaded(self) -> bool:
         """Whether it has ever been loaded."""
         return self._heard is not None
@@ -221,20 +214,12 @@ class RevocationFeed:
     def heard(self) -> None:
         """Note that the store has just answered, and everything it keeps is known."""
         now, at = self._monotonic(), self._clock()
-        # A break longer than this is an outage too, though nobody saw an error: the process itself was stopped.
-        stood_still = self._heard is not None and now - self._heard > 2 * self._poll_interval + 2
-        if self._is_away or stood_still:
-            self._answered_since, self._is_away = self._now(), False
         # The monotonic clock of a machine that sleeps may stand still, and the other one may be set back.
         shortest = SHORTEST_WINDOW / 1000
         if self._heard is None or max(now - self._heard, at - self._heard_at) > shortest:
             self._known_since, self._state = at - shortest, object()
         self._heard, self._heard_at = now, at
         self._fresh_until = inf if self._max_staleness is None else now + self._max_staleness
-
-    def missed(self) -> None:
-        """Note that the store has just failed to answer: the grace period stands still from here on."""
-        self._is_away = True
 
     async def load(self) -> None:
         """Take in everything the store keeps, in place of what is held.
@@ -264,12 +249,16 @@ class RevocationFeed:
             try:
                 if not self._current:
                     await self.load()
-                await self._store.wait(self._cursor, self._poll_interval)
+                await self._store.wait(self._cursor, 0 if self._may_prune_more else self._poll_interval)
                 await self.catch_up()
                 self._revoked.forget(self._now(), _SLICE)
                 if self._monotonic() >= next_count:
                     next_count = self._monotonic() + _COUNT_INTERVAL
                     await self._keep_house()
+                    self._may_prune_more = True
+                if self._may_prune_more:
+                    # One slice at a time: a long backlog must not keep what was revoked meanwhile from being read.
+                    self._may_prune_more = await self._store.prune(self._now(), _SLICE) >= _SLICE
                 failures = 0
             except StoreUnavailableError as error:
                 if failures == 0:
@@ -288,7 +277,6 @@ class RevocationFeed:
     async def _pause(self, failures: int) -> None:
         # What happens meanwhile is in the store, and may not be behind the cursor.
         self._current = False
-        self.missed()
         await asyncio.sleep(_RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)])
 
     async def catch_up(self) -> None:
@@ -307,7 +295,7 @@ class RevocationFeed:
         self.heard()
 
     async def _keep_house(self) -> None:
-        """Compare with the store once a minute, and let it delete what nobody needs."""
+        """Compare with the store once a minute."""
         now = self._now()
         # In slices, so that requests come in between.
         while self._revoked.forget(now, _SLICE):  # noqa: ASYNC110
@@ -316,8 +304,6 @@ class RevocationFeed:
         count, newest = await self._store.count_live(minute_of(now) - 1)
         if newest == self._cursor and count != len(self._revoked):
             await self.load()
-        while await self._store.prune(self._now(), _SLICE) >= _SLICE:  # noqa: ASYNC110
-            await asyncio.sleep(0)
 
     def _now(self) -> int:
         return int(self._clock() * 1000)

@@ -1,12 +1,13 @@
 """Sessions on a store: moved forward by rotation, listed, ended. What a token means, `decide` says."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from authx.core.ids import session_created_at
-from authx.core.rotation import Decision, Presented, Verdict, decide
+from authx.core.rotation import Cause, Decision, Presented, Verdict, decide
 from authx.core.session import Cutoff, Revocation, Rotation, Session, is_sound, kills
 from authx.exceptions import (
     AuthXException,
@@ -92,6 +93,7 @@ class Sessions:
     Args:
         store: Where the rows are.
         feed: The revocation feed, for the cutoff of everyone and for this process's own revocations.
+        stood_still: Tells how many of the milliseconds between two times were an outage.
         events: Who is told.
         settings: How sessions live.
         clock: Seconds since 1970.
@@ -101,6 +103,7 @@ class Sessions:
         self,
         store: Store,
         feed: RevocationFeed,
+        stood_still: Callable[[int, int], int],
         events: Events,
         settings: SessionSettings,
         clock: Callable[[], float],
@@ -108,6 +111,7 @@ class Sessions:
         self.store: Final = store
         self.settings: Final = settings
         self._feed = feed
+        self._stood_still = stood_still
         self._events = events
         self._clock = clock
 
@@ -130,13 +134,6 @@ class Sessions:
             JWTDecodeError: There is no such session.
             StoreUnavailableError: The store did not answer; nothing was consumed.
         """
-        try:
-            return await self._rotate(use, client)
-        except StoreUnavailableError:
-            self._feed.missed()
-            raise
-
-    async def _rotate(self, use: RefreshUse, client: Client) -> Rotated:
         presented = use.presented
         straight = self._is_young(presented, use.now)
         for _ in range(_MAX_RACES):
@@ -178,6 +175,7 @@ class Sessions:
             to_generation=use.presented.generation + 1,
             at=use.now,
             expires_at=self.end_of(use),
+            retry_hash=use.presented.retry_hash,
             ip=client.ip,
             user_agent=client.user_agent,
         )
@@ -200,6 +198,7 @@ class Sessions:
             expires_at=later(self.end_of(use), use.expires_at),
             ip=client.ip,
             user_agent=client.user_agent,
+            retry_hash=use.presented.retry_hash,
         )
         return first if await self.store.create(first) else None
 
@@ -276,7 +275,7 @@ class Sessions:
             use.now,
             self.settings.grace,
             max_age=self.settings.max_age,
-            answered_since=self._feed.answered_since,
+            stood_still=0 if row is None else self._stood_still(row.rotated_at, use.now),
         )
         return row, decision
 
@@ -330,14 +329,26 @@ class Sessions:
 
     async def _tell_of(self, decision: Decision, use: RefreshUse, client: Client, row: Session | None) -> None:
         if decision.verdict is Verdict.REPLAY:
-            await self._tell_generation("replay", use, client, row)
+            elsewhere = row is not None and row.ip != client.ip
+            suspicious = decision.cause == "outage" or (decision.cause == "retry" and elsewhere)
+            level = logging.WARNING if suspicious else None
+            await self._tell_generation("replay", use, client, row, cause=decision.cause, level=level)
         elif decision.verdict is Verdict.AHEAD:
             await self._tell_generation("store_rollback", use, client, row)
 
-    async def _tell_generation(self, event: str, use: RefreshUse, client: Client, row: Session | None) -> None:
+    async def _tell_generation(
+        self,
+        event: str,
+        use: RefreshUse,
+        client: Client,
+        row: Session | None,
+        *,
+        cause: Cause | None = None,
+        level: int | None = None,
+    ) -> None:
         distance = None if row is None else row.generation - use.presented.generation
         uid, sid = use.presented.sub, use.presented.sid
-        await self.tell(event, uid=uid, session_id=sid, client=client, distance=distance)
+        await self.tell(event, uid=uid, session_id=sid, client=client, distance=distance, cause=cause, level=level)
 
     # Beginning and listing
 
@@ -472,6 +483,8 @@ class Sessions:
         uid: str | None = None,
         session_id: str | None = None,
         distance: int | None = None,
+        cause: Cause | None = None,
+        level: int | None = None,
     ) -> None:
         """Tell of an event.
 
@@ -481,6 +494,8 @@ class Sessions:
             uid: Whom it concerns.
             session_id: Which session it concerns.
             distance: How many generations a token was behind.
+            cause: Why a replay passed.
+            level: The level it is logged at, where that is not the usual one.
         """
         at = datetime.fromtimestamp(self._clock(), UTC)
         await self._events.tell(
@@ -492,7 +507,9 @@ class Sessions:
                 ip_address=client.ip,
                 user_agent=client.user_agent,
                 distance=distance,
-            )
+                cause=cause,
+            ),
+            level,
         )
 
 

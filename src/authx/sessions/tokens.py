@@ -14,6 +14,7 @@ from typing import Any, Final
 from authx.core import base64url
 from authx.core.csrf import access_value
 from authx.core.ids import refresh_jti, session_created_at, session_id, uuid4
+from authx.core.retry_keys import retry_hash
 from authx.core.rotation import Presented
 from authx.core.session import Session
 from authx.core.strict_json import JSONObject, JSONValue, dump_object, load_object
@@ -135,7 +136,7 @@ class Refreshable:
         dump_object(scratch)
 
 
-def read_refresh_token(token: bytes, claims: JSONObject, now: float) -> Refreshable:
+def read_refresh_token(token: bytes, claims: JSONObject, now: float, retry_key: bytes | None = None) -> Refreshable:
     """Read what a verified refresh token says about its session.
 
     A token of another issuer has no session. It is given one that its text alone determines, so that from
@@ -145,6 +146,7 @@ def read_refresh_token(token: bytes, claims: JSONObject, now: float) -> Refresha
         token: The compact token.
         claims: Its verified claims.
         now: Seconds since 1970.
+        retry_key: The retry key of the request, where it refreshes.
 
     Returns:
         The token, ready to be refreshed.
@@ -158,7 +160,8 @@ def read_refresh_token(token: bytes, claims: JSONObject, now: float) -> Refresha
         complete["gen"] = 0
     complete.setdefault("gen", 0)
     complete.setdefault("csrf", "")
-    sid, generation = str(complete["sid"]), complete["gen"]
+    sid = str(complete["sid"])
+    generation = complete["gen"] if isinstance(complete["gen"], int) else 0
     exp: Any = claims.get("exp")
     return Refreshable(
         claims=complete,
@@ -167,8 +170,9 @@ def read_refresh_token(token: bytes, claims: JSONObject, now: float) -> Refresha
             presented=Presented(
                 sid=sid,
                 sub=sub,
-                generation=generation if isinstance(generation, int) else 0,
+                generation=generation,
                 created_at=session_created_at(sid),
+                retry_hash=None if retry_key is None else retry_hash(sid, generation, retry_key),
             ),
             expires_at=None if exp is None else ceil(exp) * 1000,
             lifetime=None if exp is None else max(0, ceil(exp - issued)) * 1000,

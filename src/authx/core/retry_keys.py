@@ -1,0 +1,43 @@
+"""The retry key: it marks all attempts at one refresh, so that one that comes late is known for what it is."""
+
+import re
+from collections.abc import Iterable
+from hashlib import sha256
+from typing import Final
+
+__all__ = ["retry_hash", "usable_key"]
+
+# Visible ASCII without the quote and the backslash, maybe in quotes, as RFC 8941 writes a string.
+_KEY: Final = re.compile(rb'(?P<quote>"?)(?P<key>[!#-\[\]-~]{16,128})(?P=quote)')
+
+
+def usable_key(values: Iterable[bytes]) -> bytes | None:
+    """Read the retry key that a request carries. A header that cannot be used counts as none.
+
+    Args:
+        values: The values of the header, one for each time it was sent.
+
+    Returns:
+        The key, without quotes; `None` if there is none, one that cannot be used, or two that differ.
+    """
+    keys = set()
+    for value in values:
+        match = _KEY.fullmatch(value.strip(b" \t"))
+        if match is None:
+            return None
+        keys.add(match["key"])
+    return keys.pop() if len(keys) == 1 else None
+
+
+def retry_hash(sid: str, generation: int, key: bytes) -> str:
+    """Hash the retry key of a request, bound to the refresh token that it presents.
+
+    Args:
+        sid: The session's id.
+        generation: The generation of the presented token.
+        key: The retry key.
+
+    Returns:
+        32 hex digits.
+    """
+    return sha256(b"authx-retry\0%s\0%d\0%s" % (sid.encode("utf-8", "surrogatepass"), generation, key)).hexdigest()[:32]
