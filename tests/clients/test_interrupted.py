@@ -12,7 +12,7 @@ from tests.clients.world import ANNA
 from tests.waiting import PATIENCE, until, wait_until
 
 from authx.clients import AuthXAuth, LoginError, TokenPair
-from authx.clients.flight import Flight, SingleFlight
+from authx.clients.session import Flight, Session
 from authx.testing import Clock
 
 
@@ -43,14 +43,14 @@ def expired(**more):
 def joined(monkeypatch):
     """Of each request that needs a refresh, whether it leads it; those that do not wait for it."""
     seen = []
-    join = SingleFlight.join
+    join = Session.join
 
     def noted(self):
         flight, leads = join(self)
         seen.append(leads)
         return flight, leads
 
-    monkeypatch.setattr(SingleFlight, "join", noted)
+    monkeypatch.setattr(Session, "join", noted)
     return seen
 
 
@@ -155,7 +155,7 @@ def test_an_asynchronous_leader_that_is_never_heard_of_again_is_waited_for_no_lo
     flow.close()
 
 
-class NeverLed(SingleFlight):
+class NeverLed(Session):
     """Everybody waits for somebody else."""
 
     def join(self):
@@ -163,15 +163,15 @@ class NeverLed(SingleFlight):
 
 
 def test_those_for_whom_nobody_could_log_in_are_told_so(monkeypatch):
-    monkeypatch.setattr(SingleFlight, "join", NeverLed.join)
+    monkeypatch.setattr(Session, "join", NeverLed.join)
     with pytest.raises(LoginError, match="Login failed: the server did not answer"):
         begin(AuthXAuth(BASE, **ANNA))
 
 
 def test_those_for_whom_nobody_could_save_the_end_of_a_session_go_without_a_token(monkeypatch):
     auth = AuthXAuth(BASE, tokens=PAIR, on_tokens=print)
-    auth._keeper.renew(PAIR, None)
-    monkeypatch.setattr(SingleFlight, "join", NeverLed.join)
+    auth._session.replace(auth._session.state, None)
+    monkeypatch.setattr(Session, "join", NeverLed.join)
     flow, request = begin(auth, "/items")
     assert "authorization" not in request.headers
     flow.close()

@@ -81,6 +81,17 @@ def test_a_token_follows_no_redirect_to_another_origin_whatever_its_header(kind,
     assert fake.seen[1].body == (b"hi" if status > 303 else b"")
 
 
+def test_a_request_of_a_class_derived_from_the_librarys_is_protected_too(kind, fake):
+    class Request(kind.library.Request):
+        pass
+
+    fake.script = {"/items": [redirect(307, ELSEWHERE[0])], "/trap": [(200, {})]}
+    request = Request("GET", f"{BASE}/items")
+    auth = kind.auth(tokens=PAIR, header_name="X-Token")
+    kind.use(fake, auth, lambda client: client.send(request), follow_redirects=True)
+    assert ["access-0" in shown(one) for one in fake.seen] == [True, False]
+
+
 @pytest.mark.parametrize(
     ("header", "paths"), [("Authorization", ["/items", "/there"]), ("X-Token", ["/items", "/there", "/there"])]
 )

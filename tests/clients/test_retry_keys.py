@@ -79,7 +79,7 @@ def test_a_refusal_ends_the_key(kind, fake):
     fake.script = {"/items": [REFRESH, None], "/refresh": [(401, b"who are you?"), None]}
     auth = kind.auth(tokens=PAIR)
     kind.get(fake, auth)
-    assert auth.tokens is PAIR
+    assert auth.tokens == PAIR
     kind.get(fake, auth)
     assert len(set(keys(fake))) == 2
 
@@ -145,6 +145,12 @@ def test_without_a_wish_only_new_tokens_are_told(kind, fake):
     assert told == [TokenPair("access-1", "refresh-1")]
 
 
+def test_a_key_that_nobody_can_save_is_sent_all_the_same(kind, fake):
+    fake.script["/items"] = [REFRESH, None]
+    assert kind.get(fake, kind.auth(tokens=PAIR, save_retry_key=True)).status_code == 200
+    assert USABLE.fullmatch(keys(fake)[0])
+
+
 def test_no_refresh_is_sent_before_its_key_is_saved(kind, fake):
     def save(pair):
         raise OSError("no space left")
@@ -189,6 +195,6 @@ def test_no_key_shows_in_a_repr(kind, fake):
     kind.get(fake, auth)
     (key,) = keys(fake)
     assert auth.tokens.retry_key == key
-    shown = [repr(auth), repr(auth.tokens), repr(vars(auth)), repr(auth._keeper.state), repr(auth._renewal)]
+    shown = [repr(auth), repr(auth.tokens), repr(vars(auth)), repr(auth._session), repr(auth._session.state)]
     assert not [text for text in shown if key in text]
     assert "retry_key='**********'" in repr(auth.tokens)

@@ -1,9 +1,10 @@
-"""For programs that call an application: logging in, refreshing and retrying, for httpx2 and httpx.
+"""The Python client: `AuthXAuth` logs in, refreshes and retries for httpx2 and httpx.
 
-`src/authx/clients/browser` holds the client for browsers; it is no Python.
+The directory `browser` holds the client for browsers, in JavaScript.
 """
 
-from typing import TYPE_CHECKING, Any, Final
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
 
 from authx.clients.tokens import TokenPair
 
@@ -16,10 +17,8 @@ __all__ = ["AuthXAuth", "LoginError", "TokenPair"]
 _LAZY: Final = {"AuthXAuth": "auth", "LoginError": "errors"}
 
 
-def __getattr__(name: str) -> Any:
-    # These two need one of the client libraries, which whoever serves the browser's client may do without.
+def __getattr__(name: str) -> object:
+    # These two need httpx2 or httpx. A server that only delivers the browser client has neither.
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
     return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)

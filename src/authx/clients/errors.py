@@ -1,8 +1,8 @@
-"""What can go wrong before a request is sent at all."""
+"""The public errors of the Python client."""
 
 from typing import Final
 
-from authx.clients.libraries import HTTPError
+from authx.clients.adapter import HTTPError
 
 __all__ = ["LoginError"]
 
@@ -12,17 +12,17 @@ _KNOWN_CODES: Final = frozenset(
 
 
 class LoginError(HTTPError):
-    """There is no token, and the login for one failed: the request was not sent.
+    """There is no token and the login failed, so the request was not sent.
 
-    It is a child of `HTTPError` of httpx2 and of httpx, so code that handles failed requests handles it too.
+    It is an `HTTPError` of httpx2 and of httpx, so code that handles failed requests handles it too.
 
     Args:
-        status: The status of the login's answer; `None` if there was none.
-        code: The code of its body, if it has one.
+        status: The status of the response to the login; `None` if there was no response.
+        code: The code in the body of that response, if it has one.
 
     Attributes:
         status: As given.
-        code: As given, if it is one of authx's; nothing else that a server sends gets into the message.
+        code: As given if it is a code of authx's, else `None`. The message repeats nothing else from the server.
     """
 
     def __init__(self, status: int | None = None, code: str | None = None) -> None:
