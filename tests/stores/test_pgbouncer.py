@@ -90,6 +90,27 @@ async def test_in_transaction_mode_it_is_refused_with_advice(server, ignored):
         await other.close()
 
 
+@pytest.mark.parametrize("mode", ["session", "transaction"])
+async def test_an_applications_pool_is_looked_at_too(server, mode):
+    with a_pgbouncer(server, mode) as url:
+        async with asyncpg.create_pool(url, min_size=0, max_size=8) as pool:
+            store = PostgreSQLStore(pool=pool, prefix="pool_")
+            if mode == "session":
+                async with opened(store):
+                    await store.revoke(end_token())
+            else:
+                with pytest.raises(BadConfigurationError, match="transaction mode"):
+                    await store.open()
+            await store.close()
+            assert pool.get_size() == pool.get_idle_size()
+
+
+@pytest.mark.parametrize("query", ["sslmode=require", "ssl=true", "sslmode=verify-full&sslrootcert=system"])
+async def test_a_server_without_tls_is_a_mistake_of_configuration_where_the_url_asks_for_it(session_mode, query):
+    with pytest.raises(BadConfigurationError, match="does not offer TLS"):
+        await PostgreSQLStore(f"{session_mode}?{query}").open()
+
+
 async def test_in_statement_mode_it_is_refused_too(server):
     with a_pgbouncer(server, "statement") as url, pytest.raises(BadConfigurationError, match="statement mode"):
         await PostgreSQLStore(url).open()

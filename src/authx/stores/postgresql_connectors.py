@@ -1,13 +1,13 @@
 """Where the connections of the PostgreSQL store come from: its own, or the application's pool."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Protocol
 
 import asyncpg  # type: ignore[import-untyped]
 
 from authx.stores.postgresql_errors import transaction_mode
-from authx.stores.postgresql_lanes import Connection, Server
+from authx.stores.postgresql_lanes import Connection, Connector, Server
 from authx.stores.postgresql_url import PostgreSQLURL
 
 __all__ = ["Borrowed", "Own", "Pool"]
@@ -54,7 +54,7 @@ class Own:
             async with asyncio.timeout(self._url.connect_seconds):
                 connection = await self._open()
                 if not self.server.is_known:
-                    await self._look_at_pooler(connection)
+                    await _look_for_pooler(self, connection, lambda: self._connect({}))
                 if self.server.is_pooled:
                     await connection.execute(_set(self._settings))
         except BaseException:
@@ -88,32 +88,32 @@ class Own:
             self._url.dsn, server_settings=startup, timeout=self._url.connect_seconds, **context
         )
 
-    async def _look_at_pooler(self, connection: Any) -> None:
-        """Find out whether there is a pooler, and whether it lends connections for no longer than a transaction.
 
-        A pooler gives its clients process ids of its own. One that lends for a transaction lends the server's process
-        that we have just used to the next who asks.
-        """
-        try:
-            process = await _process(connection)
-        except (asyncpg.ConnectionDoesNotExistError, asyncpg.ProtocolViolationError):
-            if not self.server.is_pooled:
-                raise
-            # One that lends for a statement ends a connection that begins a transaction.
-            raise transaction_mode(self.where) from None
-        if process == connection.get_server_pid() and not self.server.is_pooled:
-            self.server.is_known = True
-            return
-        self.server.is_pooled = True
-        other = await self._connect({})
+async def _look_for_pooler(connector: Connector, connection: Any, connect: Callable[[], Awaitable[Any]]) -> None:
+    """Find out whether there is a pooler, and whether it lends connections for no longer than a transaction.
+
+    A pooler gives its clients process ids of its own. One that lends for a transaction lends the server's process that
+    we have just used to the next who asks.
+    """
+    server = connector.server
+    try:
+        process = await _process(connection)
+    except (asyncpg.ConnectionDoesNotExistError, asyncpg.ProtocolViolationError):
+        if not server.is_pooled:
+            raise
+        # One that lends for a statement ends a connection that begins a transaction.
+        raise transaction_mode(connector.where) from None
+    if process != connection.get_server_pid() or server.is_pooled:
+        server.is_pooled = True
+        other = await connect()
         try:
             async with other.transaction():
                 lent = await other.fetchval(_PROCESS)
                 if lent == process or await _process(connection) != process:
-                    raise transaction_mode(self.where)
+                    raise transaction_mode(connector.where)
         finally:
             other.terminate()
-        self.server.is_known = True
+    server.is_known = True
 
 
 async def _process(connection: Any) -> int:
@@ -145,6 +145,13 @@ class Borrowed:
     async def connect(self) -> Connection:
         """Borrow one."""
         connection: Connection = await self._pool.acquire(timeout=_ACQUIRE_SECONDS)
+        if not self.server.is_known:
+            try:
+                async with asyncio.timeout(_ACQUIRE_SECONDS):
+                    await _look_for_pooler(self, connection, self._pool.acquire)
+            except BaseException:
+                connection.terminate()
+                raise
         return connection
 
     async def release(self, connection: Connection) -> None:
