@@ -29,6 +29,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from redis.asyncio.connection import Connection
 from redis.crc import key_slot
+from starlette.requests import Request
+from starlette.responses import Response
 from tests.processes import Port
 from tests.stores.servers import Node, a_node
 from tests.waiting import PATIENCE, SOON, until
@@ -36,11 +38,12 @@ from tests.waiting import PATIENCE, SOON, until
 from authx import AuthX, AuthXConfig
 from authx.core.ids import session_id
 from authx.core.session import Cutoff, Revocation, Rotation, Session
-from authx.exceptions import BadConfigurationError, StoreUnavailableError
+from authx.exceptions import BadConfigurationError, RefreshReusedError, StoreUnavailableError
 from authx.stores import InvalidRowError, open_store
 from authx.stores import redis as redis_store
 from authx.stores.redis import RedisStore
 from authx.testing.contract import MakeStore, StoreContract
+from authx.token import decode_token
 
 pytestmark = pytest.mark.anyio
 
@@ -277,6 +280,49 @@ async def test_a_session_of_another_content_is_not_the_callers_after_a_lost_conn
     monkeypatch.setattr(Connection, "read_response", lose)
     assert await store.create(replace(row, ip="198.51.100.1")) is False
     assert lost
+
+
+@pytest.mark.parametrize("rotations", [0, 1, 3])
+async def test_a_refresh_that_the_driver_repeats_after_its_own_commit_is_no_reuse(
+    store: RedisStore, monkeypatch: pytest.MonkeyPatch, rotations: int
+) -> None:
+    config = AuthXConfig(JWT_SECRET_KEY="x7Gq" * 12, JWT_REFRESH_GRACE_PERIOD=timedelta(0))
+    auth, read = AuthX(config, store=store), Connection.read_response
+    replayed = []
+    auth.on("replay", replayed.append)
+
+    async def refreshed(token: str) -> str:
+        headers = [(b"authorization", f"Bearer {token}".encode())]
+        request = Request({"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": headers})
+        return (await auth.refresh(request, Response())).refresh_token
+
+    token = auth.create_refresh_token("alice")
+    await refreshed(auth.create_refresh_token("bob"))
+    for _ in range(rotations):
+        token = await refreshed(token)
+    lost = []
+
+    async def read_and_lose(connection: Connection, *args: object, **options: object) -> object:
+        reply = await read(connection, *args, **options)
+        # The answer to a script that wrote.
+        if not lost and isinstance(reply, list) and reply[0] == (replies[0] if rotations else 1):
+            lost.append(reply)
+            raise redis.ConnectionError("reset by peer")
+        return reply
+
+    sid = decode_token(token, key="", verify=False)["sid"]
+    row, _ = await store.get(sid)
+    replies = [b"" if row is None else str(row.created_at).encode()]
+    monkeypatch.setattr(Connection, "read_response", read_and_lose)
+    successor = await refreshed(token)
+    assert len(lost) == 1
+    monkeypatch.undo()
+    assert (await store.get(sid))[0].generation == rotations + 1
+    assert [event.cause for event in replayed] == (["retry"] if rotations else [])
+    await refreshed(successor)
+    with pytest.raises(RefreshReusedError):
+        await refreshed(token)
+    await auth.close()
 
 
 # Keys and their lives

@@ -105,8 +105,8 @@ def _sessions(config: AuthXConfig) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "grace-off",
-            "JWT_REFRESH_GRACE_PERIOD is 0: a refresh token counts once, whatever happens to the answer.",
-            "Two tabs that refresh at the same moment, or one lost answer, log an honest user out.",
+            "JWT_REFRESH_GRACE_PERIOD is 0: a refresh token counts once, except for attempts with the same retry key.",
+            "Without a key, two tabs that refresh at the same time, or one lost response, log an honest user out.",
             setting("JWT_REFRESH_GRACE_PERIOD", 30),
         )
     elif grace > _LONG_GRACE:
