@@ -17,6 +17,7 @@ import pytest
 from tests.processes import running
 from tests.waiting import PATIENCE, until
 
+from authx import AuthX, AuthXConfig
 from authx.core.session import Session
 from authx.exceptions import BadConfigurationError, StoreUnavailableError
 from authx.stores import InvalidRowError, open_store, sqlite_connections, sqlite_log
@@ -269,6 +270,19 @@ async def test_a_schema_of_version_1_that_may_not_be_upgraded_is_a_mistake_of_co
         with pytest.raises(BadConfigurationError, match="authx schema sqlite"):
             await call
     await store.close()
+
+
+async def test_an_application_that_may_not_upgrade_version_1_does_not_start(path, of_version_1):
+    config = AuthXConfig(JWT_SECRET_KEY="x7Gq" * 12, JWT_STORE_CREATE_SCHEMA=False)
+    auth = AuthX(config, store=SQLiteStore(path))
+    with pytest.raises(BadConfigurationError, match="authx schema sqlite"):
+        await auth.open()
+    await auth.close()
+    allowed = AuthX(AuthXConfig(JWT_SECRET_KEY="x7Gq" * 12), store=SQLiteStore(path))
+    await allowed.open()
+    await allowed.close()
+    await auth.open()
+    await auth.close()
 
 
 async def test_a_process_of_version_1_leaves_the_retry_hash_alone(path, of_version_1):
