@@ -148,6 +148,7 @@ class Issuer:
         not_before: Whether tokens carry `nbf`.
         identity_claim: The claim that holds the subject beside `sub`.
         login_type: `login_type`, if the instance has one.
+        checks_login_type: Whether it accepts tokens of its own login type alone, or of none if it has none.
         ids: Makes session ids.
         max_age: How long a session lasts at most; `None` for no bound.
     """
@@ -161,6 +162,7 @@ class Issuer:
     not_before: bool
     identity_claim: str
     login_type: str | None
+    checks_login_type: bool
     ids: SessionIds
     max_age: timedelta | None = None
 
@@ -293,6 +295,11 @@ class Issuer:
             checks.shape(dict(claims), self.identity_claim)
         except JWTDecodeError as error:
             raise ValueError(str(error).removeprefix("Invalid token: ")) from None
+        if self.checks_login_type and claims.get("login_type") != self.login_type:
+            raise ValueError(
+                "login_type is not a claim to set: tokens have the login type of their AuthX; pass "
+                'AuthX(config, login_type="...")'
+            )
 
     def sign(self, claims: JSONObject, headers: Mapping[str, Any] | None) -> str:
         """Sign claims as they are.

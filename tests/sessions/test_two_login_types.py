@@ -154,6 +154,19 @@ async def test_the_claims_getter_cannot_give_an_access_token_another_login_type(
     assert claims_of(answer.json()["access_token"])["login_type"] == "user"
 
 
+async def test_an_instance_with_a_store_and_no_login_type_signs_no_token_that_it_would_refuse(site):
+    plain = site.kinds["None"]
+    with pytest.raises(ValueError, match="login_type is not a claim to set"):
+        plain.create_access_token("1", data={"login_type": "admin"})
+    plain.set_claims_getter(lambda uid, payload: {"login_type": "admin"})
+    tokens = await site.login("None")
+    with pytest.raises(ValueError, match="login_type is not a claim to set"):
+        await site.http.post("/None/refresh", headers=bearer(tokens["refresh_token"]))
+    # Nothing was consumed.
+    plain.set_claims_getter(None)
+    assert (await site.http.post("/None/refresh", headers=bearer(tokens["refresh_token"]))).status_code == 200
+
+
 async def test_the_token_of_another_login_type_cannot_be_revoked_here(site):
     user = await site.login("user")
     for token in user["access_token"], user["refresh_token"]:

@@ -141,6 +141,7 @@ def wire(config: AuthXConfig, login_type: str | None, ids: SessionIds, *, with_s
             not_before=config.JWT_ENCODE_NBF,
             identity_claim=config.JWT_IDENTITY_CLAIM,
             login_type=login_type,
+            checks_login_type=with_store,
             ids=ids,
             max_age=max_age,
         ),
