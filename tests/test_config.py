@@ -408,7 +408,7 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str]] = [
         for other in COOKIE_NAMES[index + 1 :]
     ],
     *[
-        ({COOKIE_NAMES[0]: name}, "cannot be a cookie's name")
+        ({COOKIE_NAMES[0]: name}, f"{COOKIE_NAMES[0]}=.* cannot be a cookie's name")
         for name in ("", "a b", "a;b", "a=b", "a,b", "ä", 'a"b', "a\r\nSet-Cookie: b")
     ],
     *[({field: path}, field) for field in COOKIE_PATHS for path in ("", "auth", "/a; Domain=evil.example", "/a\nb")],

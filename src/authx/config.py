@@ -365,7 +365,8 @@ class AuthXConfig(BaseSettings):
             yield f"the four cookies need four different names, these are {', '.join(names)}"
         for name, path, path_field in cookies:
             if not _HEADER_NAME.fullmatch(name):
-                yield f"{name!r} cannot be a cookie's name: use letters, digits, - and _"
+                field = path_field.replace("_PATH", "_NAME")
+                yield f"{field}={name!r} cannot be a cookie's name: use letters, digits, - and _"
             if not path.startswith("/") or not _ATTRIBUTE.fullmatch(path):
                 yield f"{path_field} must begin with / and hold no ; or control character"
             if name.startswith("__Host-") and (
@@ -472,8 +473,8 @@ class AuthXConfig(BaseSettings):
             secret = getattr(self, field)
             if self.is_algo_symmetric and isinstance(secret, str) and "-----BEGIN " in secret:
                 yield (
-                    f"{field} is a PEM key while JWT_ALGORITHM={self.JWT_ALGORITHM}: who has the public key can sign. "
-                    "Use RS256, ES256 or EdDSA with JWT_PRIVATE_KEY, or a random secret"
+                    f"{field} is a PEM key while JWT_ALGORITHM={self.JWT_ALGORITHM}: anyone who has the public key "
+                    "could forge tokens. Use RS256, ES256 or EdDSA with JWT_PRIVATE_KEY, or a random secret"
                 )
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -21,6 +21,10 @@ __all__ = ["TextSource", "annotated_type"]
 
 _SECONDS: Final = re.compile(r"[+-]?\d+(\.\d+)?")
 _NO_VALUE: Final = ("null", "none")
+_EXAMPLES: Final = {
+    "JWT_IMPLICIT_REFRESH_ROUTE_EXCLUDE": "/login,/logout",
+    "JWT_IMPLICIT_REFRESH_ROUTE_INCLUDE": "/profile,/notes",
+}
 
 
 class TextSource(PydanticBaseSettingsSource):
@@ -60,6 +64,10 @@ class TextSource(PydanticBaseSettingsSource):
                 values[name] = _read(text if name in self._verbatim else text.strip(), fields[name])
             except ValueError as error:
                 problem, advice = _problem(error), _advice(name, fields[name])
+                if text.strip()[0] in "\"'":
+                    # `docker run --env-file` takes them as part of the value.
+                    problem = "it begins with a quote"
+                    advice = f"remove the quotes, and {advice}"
                 mistakes.append(f"{name} {self._place()} cannot be read ({problem}): {advice}")
         if mistakes:
             raise BadConfigurationError(*mistakes)
@@ -128,7 +136,7 @@ def _advice(name: str, field: FieldInfo) -> str:
     kinds, choices = list(_kinds(field.annotation)), _choices(field.annotation)
     forms = []
     if list in kinds:
-        example = ",".join(choices[:2]) or "https://a.example,https://b.example"
+        example = ",".join(choices[:2]) or _EXAMPLES.get(name, "https://a.example,https://b.example")
         forms.append(f"names separated by commas, such as {name}={example}")
     elif bool in kinds and choices:
         forms.extend(choices)

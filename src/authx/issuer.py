@@ -140,7 +140,7 @@ class Issuer:
 
     Attributes:
         signer: The key that signs; `None` if this application only verifies.
-        signer_field: The setting that would hold it, for the message when it is missing.
+        missing_key_message: What to say when it is missing.
         lifetimes: Lifetime of each type; `None` for tokens without `exp`.
         csrf_types: The types whose tokens carry a CSRF value.
         audience: `aud` by default.
@@ -154,7 +154,7 @@ class Issuer:
     """
 
     signer: Key | None
-    signer_field: str
+    missing_key_message: str
     lifetimes: Mapping[TokenType, timedelta | None]
     csrf_types: frozenset[TokenType]
     audience: StringOrSequence | None
@@ -320,10 +320,7 @@ class Issuer:
 
     def missing_key(self) -> BadConfigurationError:
         """Make the error for settings without the key that signs."""
-        return BadConfigurationError(
-            f"{self.signer_field} is not set, so no token can be signed; pass AuthXConfig({self.signer_field}=...) "
-            f"or set the environment variable {self.signer_field}"
-        )
+        return BadConfigurationError(self.missing_key_message)
 
     def add_data(self, claims: JSONObject, data: Mapping[str, Any]) -> None:
         """Add an application's claims; an instance's own login type stays.

@@ -7,9 +7,10 @@ from authx.config import AuthXConfig
 from authx.core.keys import SECRET_ALGORITHMS, Key, KeyRing, UnfittingKeyError, key_from_pem, key_from_secret
 from authx.exceptions import BadConfigurationError
 
-__all__ = ["build_ring", "short_secret_warning"]
+__all__ = ["build_ring", "missing_key_message", "short_secret_warning"]
 
 _MIN_SECRET_BYTES: Final = 32
+_HOW_TO_MAKE_ONE: Final = "Make one with: authx secret, or: openssl rand -base64 48"
 
 
 def build_ring(config: AuthXConfig) -> KeyRing:
@@ -128,6 +129,30 @@ def _pem(pem: str, field: str, algorithm: str) -> Key:
         raise type(error)(f"{field}: {error}") from None
 
 
+def missing_key_message(config: AuthXConfig) -> str:
+    """Say which key is missing, and how to get one.
+
+    Args:
+        config: The settings, without the key that signs.
+
+    Returns:
+        The message of the error.
+    """
+    algorithm = config.JWT_ALGORITHM
+    if config.is_algo_symmetric:
+        field, others, how = "JWT_SECRET_KEY", ["JWT_PRIVATE_KEY", "JWT_PUBLIC_KEY"], _HOW_TO_MAKE_ONE
+    else:
+        field, others = "JWT_PRIVATE_KEY", ["JWT_SECRET_KEY"]
+        how = "For EdDSA, make one with: openssl genpkey -algorithm ed25519"
+    unused = next((name for name in others if getattr(config, name)), None)
+    if unused is not None:
+        how = f"To use {unused} instead, set JWT_ALGORITHM to the algorithm of that key"
+    return (
+        f"{field} is not set, so no token can be signed: JWT_ALGORITHM={algorithm} needs it. "
+        f"Pass AuthXConfig({field}=...) or set the environment variable {field}. {how}"
+    )
+
+
 def short_secret_warning(config: AuthXConfig) -> str | None:
     """Say what is wrong with a secret that can be guessed.
 
@@ -146,5 +171,5 @@ def short_secret_warning(config: AuthXConfig) -> str | None:
     return (
         f"JWT_SECRET_KEY has {size} bytes; {config.JWT_ALGORITHM} needs at least {_MIN_SECRET_BYTES} random ones "
         "(RFC 7518 section 3.2), or tokens can be forged by guessing it. "
-        "Make one with: authx secret, or: openssl rand -base64 48"
+        f"{_HOW_TO_MAKE_ONE}"
     )

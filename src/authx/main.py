@@ -405,7 +405,7 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
             wiring = self._gate.wiring
             raw = to_bytes(token.token)
             if len(raw) > wiring.max_token_bytes:
-                raise InvalidRequestError(f"the token is longer than {wiring.max_token_bytes} bytes")
+                raise InvalidRequestError(f"The token is longer than {wiring.max_token_bytes} bytes.")
             verified = wiring.verifier.verify(raw, self._now())
             if verify_type:
                 checks.token_type(verified.claims, token.type)

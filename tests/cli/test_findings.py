@@ -88,6 +88,13 @@ def test_weak_keys_are_found(fields, severity, code):
     assert (severity, code) in found(fields)
 
 
+@pytest.mark.parametrize(("field", "key"), [("JWT_PRIVATE_KEY", PRIVATE), ("JWT_PUBLIC_KEY", PUBLIC)])
+def test_a_key_whose_algorithm_is_not_set_is_named(field, key):
+    missing, *_ = of_config(AuthXConfig(**{field: key}), WITH_STORE)
+    assert missing.code == "key-missing"
+    assert missing.change.endswith(f"or JWT_ALGORITHM=… as {field} needs it")
+
+
 @pytest.mark.parametrize(
     ("fields", "findings"),
     [

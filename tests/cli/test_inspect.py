@@ -118,6 +118,12 @@ def test_the_settings_may_be_those_of_an_instance(authx, folder):
     [
         ("JWT_ALGORITHM", "none", "JWT_ALGORITHM in the environment cannot be read (it should be"),
         ("JWT_TOKEN_LOCATION", "cookie", "such as JWT_TOKEN_LOCATION=headers,cookies"),
+        ("JWT_TOKEN_LOCATION", '"headers"', "it begins with a quote): remove the quotes, and write"),
+        (
+            "JWT_IMPLICIT_REFRESH_ROUTE_INCLUDE",
+            "[/profile",
+            "such as JWT_IMPLICIT_REFRESH_ROUTE_INCLUDE=/profile,/notes",
+        ),
         ("JWT_DECODE_LEEWAY", "-1", "JWT_DECODE_LEEWAY is negative"),
     ],
 )

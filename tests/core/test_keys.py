@@ -263,8 +263,10 @@ def test_both_forms_of_private_pem_are_read(algorithm, kind, form):
 )
 def test_a_key_of_another_kind_or_curve_is_refused(algorithm, kind):
     for pem in (private_pem(private(kind)), public_pem(private(kind))):
-        with pytest.raises(UnfittingKeyError, match=algorithm):
+        with pytest.raises(UnfittingKeyError, match=f"{algorithm}.* set JWT_ALGORITHM=") as refused:
             key_from_pem(pem, algorithm)
+        named = str(refused.value).partition("set JWT_ALGORITHM=")[2].partition(",")[0]
+        assert key_from_pem(pem, named).algorithm == named
 
 
 @pytest.mark.parametrize("algorithm", ["none", "", "HS256", "rs256", "RS1", "RS128", "ES999", "XX256", "Ed25519"])

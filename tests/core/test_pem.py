@@ -137,15 +137,15 @@ def test_of_a_key_and_its_certificate_the_key_counts(in_order):
 FOREIGN = {
     "an OpenSSH private key": (
         lambda: private("RS256", form=serialization.PrivateFormat.OpenSSH),
-        "ssh-keygen -p -m PEM -f key",
+        "copy of it to PEM: ssh-keygen -p -m PEM -f copy",
     ),
     "an encrypted OpenSSH private key": (
         lambda: private("RS256", form=serialization.PrivateFormat.OpenSSH).replace("\n", "\\n"),
-        "ssh-keygen -p -m PEM -f key",
+        "copy of it to PEM: ssh-keygen -p -m PEM -f copy",
     ),
     "an OpenSSH Ed25519 key": (
         lambda: private("EdDSA", form=serialization.PrivateFormat.OpenSSH),
-        "ssh-keygen -p -m PKCS8 -f key",
+        "ssh-keygen -p -m PKCS8 -f copy",
     ),
     **{
         f"an OpenSSH public key of {algorithm}": (

@@ -42,25 +42,32 @@ def no_public_key():
 
 
 WITHOUT_KEY = {
-    "the defaults": (AuthXConfig, "JWT_SECRET_KEY"),
-    "an empty secret": (lambda: AuthXConfig(JWT_SECRET_KEY=""), "JWT_SECRET_KEY"),
-    "no key pair": (no_public_key, "JWT_PRIVATE_KEY"),
+    "the defaults": (AuthXConfig, "JWT_SECRET_KEY", "authx secret"),
+    "an empty secret": (lambda: AuthXConfig(JWT_SECRET_KEY=""), "JWT_SECRET_KEY", "authx secret"),
+    "no key pair": (no_public_key, "JWT_PRIVATE_KEY", "openssl genpkey -algorithm ed25519"),
     "a secret for a key pair": (
         lambda: AuthXConfig(JWT_ALGORITHM="EdDSA", JWT_SECRET_KEY=SECRET),
         "JWT_PRIVATE_KEY",
+        "To use JWT_SECRET_KEY instead, set JWT_ALGORITHM",
+    ),
+    "a private key without its algorithm": (
+        lambda: AuthXConfig(JWT_PRIVATE_KEY="-----BEGIN PRIVATE KEY-----"),
+        "JWT_SECRET_KEY",
+        "To use JWT_PRIVATE_KEY instead, set JWT_ALGORITHM",
     ),
 }
 
 
-@pytest.mark.parametrize(("make", "field"), WITHOUT_KEY.values(), ids=WITHOUT_KEY)
+@pytest.mark.parametrize(("make", "field", "advice"), WITHOUT_KEY.values(), ids=WITHOUT_KEY)
 @pytest.mark.parametrize("store", [None, "memory://"])
-def test_an_application_without_a_key_does_not_start_and_says_what_the_first_login_would(make, field, store):
+def test_an_application_without_a_key_does_not_start_and_says_what_the_first_login_would(make, field, advice, store):
     auth = AuthX(make(), store=store)
     with pytest.raises(BadConfigurationError, match=rf"{field} is not set.*environment variable {field}") as at_start:
         start(serve(auth))
     with pytest.raises(BadConfigurationError) as at_login:
         auth.create_access_token("alice")
     assert str(at_start.value) == str(at_login.value)
+    assert advice in str(at_login.value)
 
 
 def test_an_application_that_only_verifies_starts():

@@ -180,6 +180,7 @@ async def test_another_content_type_is_400(world, kind):
     headers = {} if kind is None else {"Content-Type": kind}
     answer = await world.http.post("/auth/login", content=b'{"username":"alice","password":"right"}', headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (400, "request_invalid")
+    assert answer.json()["message"] == "Send the credentials as JSON (Content-Type: application/json)."
 
 
 @pytest.mark.parametrize("kind", ["application/json", "application/json; charset=utf-8", "Application/JSON"])

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from socket import gaierror
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -24,6 +25,7 @@ from authx.core.session import Session
 from authx.exceptions import BadConfigurationError, StoreUnavailableError
 from authx.stores import InvalidRowError, open_store, postgresql_lanes
 from authx.stores.postgresql import PostgreSQLStore, schema
+from authx.stores.postgresql_errors import explained
 from authx.stores.rows import COLUMNS
 from authx.testing import StoreContract
 from authx.testing.contract.harness import (
@@ -168,6 +170,21 @@ async def test_a_server_that_is_not_there_does_not_answer():
             await open_store("postgresql://user:hunter2@127.0.0.1:1/app").open()
     assert "hunter2" not in str(raised.value)
     assert raised.value.__cause__ is None
+    assert "nothing listens there" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (gaierror(-2, "Name or service not known"), "its host name is not known"),
+        (FileNotFoundError(2, "No such file"), "nothing listens there"),
+        (TimeoutError(), "no answer in time"),
+        (OSError(113, "No route to host"), "cannot be reached: OSError"),
+    ],
+    ids=repr,
+)
+def test_why_a_server_cannot_be_reached_is_said_in_words(error, words):
+    assert words in str(explained(error, "postgresql://h/d"))
 
 
 @pytest.fixture

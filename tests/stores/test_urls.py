@@ -143,6 +143,24 @@ def shows(text: str, password: str) -> str | None:
     return next((password[at : at + 4] for at in range(len(password) - 3) if password[at : at + 4] in text), None)
 
 
+@pytest.mark.parametrize(
+    ("url", "advice"),
+    [
+        ("postgresql+asyncpg://app:p@db/app", "begin it with postgresql:// instead"),
+        ("postgresql+psycopg2://app:p@db/app", "begin it with postgresql:// instead"),
+        ("'postgresql://app:p@db/app'", "begins or ends with a quote or a space; remove that"),
+        ('"redis://db"', "begins or ends with a quote or a space; remove that"),
+        (" sqlite:///auth.db", "begins or ends with a quote or a space; remove that"),
+        ("mysql://app:p@db/app", "use one of memory://, sqlite://"),
+        ("auth.db", "use one of memory://, sqlite://"),
+        ("", "use one of memory://, sqlite://"),
+    ],
+)
+def test_a_url_that_names_no_store_gets_advice(url, advice):
+    with pytest.raises(BadConfigurationError, match=advice):
+        open_store(url)
+
+
 @given(st.sampled_from(TEMPLATES), PASSWORDS)
 @example("postgresql://app:{}@db/app", "p@ss?w0rd")
 @example("redis://:{}@h", "p#ss")

@@ -137,7 +137,18 @@ def _operations(private: PrivateKey | None, public: PublicKey, algorithm: str) -
         size = 64 if isinstance(public, ed25519.Ed25519PublicKey) else 114
         return (private.sign if private else None), public.verify, size
     kind = type(public).__name__.removesuffix("PublicKey").lstrip("_")
-    raise UnfittingKeyError(f"{algorithm} cannot use this key: it is of type {kind}")
+    raise UnfittingKeyError(f"{algorithm} cannot use this key, which is of type {kind}: {_advice(public)}")
+
+
+def _advice(public: PublicKey) -> str:
+    """Say which algorithm a key fits."""
+    if isinstance(public, rsa.RSAPublicKey):
+        fitting = "RS256"
+    elif isinstance(public, ec.EllipticCurvePublicKey):
+        fitting = next((name for name, curve in _CURVES.items() if isinstance(public.curve, curve)), "")
+    else:
+        fitting = "EdDSA"
+    return f"set JWT_ALGORITHM={fitting}, or pass another key" if fitting else "pass another key"
 
 
 def _rsa(
@@ -169,7 +180,9 @@ def _ecdsa(
 ) -> tuple[_Sign | None, _Verify, int]:
     curve = _CURVES[algorithm]
     if not isinstance(public.curve, curve):
-        raise UnfittingKeyError(f"{algorithm} needs a key on curve {curve.name}; this one is on {public.curve.name}")
+        raise UnfittingKeyError(
+            f"{algorithm} needs a key on curve {curve.name}, and this one is on {public.curve.name}: {_advice(public)}"
+        )
     digest = _HASHES[algorithm[2:5]]()
     half = (public.key_size + 7) // 8
     plain = ec.ECDSA(digest)

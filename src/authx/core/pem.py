@@ -25,11 +25,12 @@ __all__ = ["read_key"]
 _BLOCK: Final = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
 _CERTIFICATES: Final = (b"CERTIFICATE", b"X509 CERTIFICATE")
 _WHOLE: Final = "Pass all of it, from -----BEGIN to the last dash of -----END ...-----"
-_OPENSSH: Final = "it is an OpenSSH key; convert it to PEM: "
+_OPENSSH: Final = "it is an OpenSSH key; convert "
 _FROM_PRIVATE: Final = (
-    f"{_OPENSSH}ssh-keygen -p -m PEM -f key (for Ed25519, with OpenSSH 9.6 or later: ssh-keygen -p -m PKCS8 -f key)"
+    f"{_OPENSSH}a copy of it to PEM: ssh-keygen -p -m PEM -f copy (for Ed25519, with OpenSSH 9.6 or later: "
+    "ssh-keygen -p -m PKCS8 -f copy), or make a new key: openssl genpkey -algorithm ed25519"
 )
-_FROM_PUBLIC: Final = f"{_OPENSSH}ssh-keygen -e -m PKCS8 -f key.pub (for Ed25519, with OpenSSH 9.6 or later)"
+_FROM_PUBLIC: Final = f"{_OPENSSH}it to PEM: ssh-keygen -e -m PKCS8 -f key.pub (for Ed25519, with OpenSSH 9.6 or later)"
 _NOT_PEM: Final = (
     "it is not in PEM form, which begins with -----BEGIN. If it is the path of a file, pass the file's content"
 )
@@ -42,7 +43,7 @@ _FOREIGN: Final[tuple[tuple[bytes, str], ...]] = (
     (b"BEGIN SSH2 ", _FROM_PUBLIC),
     (
         b"PuTTY-User-Key-File",
-        "it is a PuTTY key; convert it: puttygen key.ppk -O private-openssh, then ssh-keygen -p -m PEM",
+        "it is a PuTTY key; convert it: puttygen key.ppk -O private-openssh -o key, then ssh-keygen -p -m PEM -f key",
     ),
     (b"BEGIN PGP ", "it is a PGP key, which cannot sign tokens; make a key: openssl genpkey -algorithm ed25519"),
     (b"BEGIN CERTIFICATE REQUEST", "it is a certificate request; pass the certificate or the public key"),

@@ -576,4 +576,4 @@ def _explain_letters(error: InsufficientScopeError, scopes: Sequence[str]) -> No
 
 
 def _too_long(limit: int) -> InvalidRequestError:
-    return InvalidRequestError(f"the token is longer than {limit} bytes")
+    return InvalidRequestError(f"The token is longer than {limit} bytes.")

@@ -67,8 +67,8 @@ def read_cookie(scope: Scope, name: bytes) -> bytes | None:
             if key.strip() == name and (value := _unquoted(value.strip(b" \t"))):
                 if found is not None and value != found:
                     raise InvalidRequestError(
-                        f"two different cookies named {name.decode('latin-1')}: one of them was set for another path "
-                        "or domain; delete the cookies of this site"
+                        f"The request has two different cookies named {name.decode('latin-1')}, because one was set "
+                        "for another path or domain: delete the cookies of this site."
                     )
                 found = value
     return found

@@ -119,7 +119,7 @@ class HeaderLocation(_InHead):
         if not values:
             return None
         if len(values) > 1:
-            raise InvalidRequestError(f"two {self._label} headers; send one")
+            raise InvalidRequestError(f"The request has two {self._label} headers: send only one.")
         value = values[0]
         token = value[self._length + 1 :] if value.startswith(self._prefix) else self._after_scheme(value)
         if not token:
@@ -129,7 +129,7 @@ class HeaderLocation(_InHead):
             if not token:
                 return None
         if b" " in token or b"\t" in token or b"," in token:
-            raise InvalidRequestError(f"the {self._label} header holds more than one token")
+            raise InvalidRequestError(f"The {self._label} header holds more than one token: send only one.")
         return Found(token, "headers")
 
     def peek(self, scope: Scope) -> bytes | None:
@@ -160,7 +160,7 @@ class HeaderLocation(_InHead):
             return None
         rest = value[self._length :]
         if rest.startswith(b"\t"):
-            raise InvalidRequestError(f"the {self._label} header has a tab after its scheme; send one space")
+            raise InvalidRequestError(f"The {self._label} header has a tab after its scheme: send one space instead.")
         return rest.strip(b" ") if rest.startswith(b" ") else None
 
 
@@ -185,10 +185,10 @@ class QueryLocation(_InHead):
         try:
             fields = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_QUERY_FIELDS)
         except ValueError:
-            raise InvalidRequestError("the query has too many parameters") from None
+            raise InvalidRequestError(f"The query has more than {_MAX_QUERY_FIELDS} parameters: send fewer.") from None
         values = {value for name, value in fields if name == self._parameter}
         if len(values) > 1:
-            raise InvalidRequestError(f"two different {self._parameter} parameters; send one")
+            raise InvalidRequestError(f"The query has two different {self._parameter} parameters: send only one.")
         return Found(_raw(values.pop()), "query") if values else None
 
 
@@ -224,7 +224,7 @@ class JSONLocation:
         except NotAnObjectError:
             return None
         except (ValueError, RecursionError):
-            raise InvalidRequestError("the body is not readable as JSON") from None
+            raise InvalidRequestError("The request body is not readable as JSON.") from None
         token = fields.get(self._key)
         return Found(_raw(token), "json") if isinstance(token, str) else None
 

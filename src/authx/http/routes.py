@@ -267,12 +267,12 @@ def _answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
 async def _read_credentials(request: Request) -> _Credentials:
     """Read a login's body; a JSON content type keeps forms of other sites out (they cannot send it unasked)."""
     if not is_json(request.scope):
-        raise InvalidRequestError("log in with a body of the content type application/json")
+        raise InvalidRequestError("Send the credentials as JSON (Content-Type: application/json).")
     try:
         fields = load_object(await read_body(request, _MAX_BODY_BYTES))
     except (ValueError, RecursionError):
-        raise InvalidRequestError("the body is not readable as a JSON object") from None
+        raise InvalidRequestError("The request body is not a readable JSON object.") from None
     username, password = fields.get("username"), fields.get("password")
     if not isinstance(username, str) or not isinstance(password, str):
-        raise InvalidRequestError("the body needs the texts username and password")
+        raise InvalidRequestError('Send "username" and "password" in the JSON body, both as strings.')
     return _Credentials(username, password)

@@ -11,7 +11,7 @@ from authx.exceptions import BadConfigurationError
 from authx.http.locations import CookieLocation, HeaderLocation, JSONLocation, Location, QueryLocation
 from authx.http.origins import Origins
 from authx.issuer import Issuer, SessionIds
-from authx.keyring import build_ring
+from authx.keyring import build_ring, missing_key_message
 from authx.types import StringOrSequence, TokenLocation, TokenType
 from authx.verifier import Verifier
 
@@ -130,7 +130,7 @@ def wire(config: AuthXConfig, login_type: str | None, ids: SessionIds, *, with_s
         ),
         issuer=Issuer(
             signer=ring.signer,
-            signer_field="JWT_SECRET_KEY" if config.is_algo_symmetric else "JWT_PRIVATE_KEY",
+            missing_key_message=missing_key_message(config),
             lifetimes={
                 "access": config.JWT_ACCESS_TOKEN_EXPIRES,
                 "refresh": config.JWT_REFRESH_TOKEN_EXPIRES,

@@ -239,10 +239,7 @@ def open_store(url: str, prefix: str = "authx_") -> Store:
     """
     scheme = url.partition("://")[0].lower() if "://" in url else ""
     if scheme not in _SCHEMES:
-        known = ", ".join(f"{name}://" for name in _SCHEMES)
-        raise BadConfigurationError(
-            f"the store URL {masked_url(url)} has no scheme that is known here; use one of {known}"
-        )
+        raise BadConfigurationError(f"the store URL {masked_url(url)} {_scheme_problem(url, scheme)}")
     require_prefix(prefix)
     module, driver, extra = _SCHEMES[scheme]
     try:
@@ -254,6 +251,17 @@ def open_store(url: str, prefix: str = "authx_") -> Store:
             f"the store {masked_url(url)} needs {driver}: pip install 'authx-fastapi[{extra}]'"
         ) from None
     return factory(url, prefix)
+
+
+def _scheme_problem(url: str, scheme: str) -> str:
+    """Say why no store can be made of a URL."""
+    if url.startswith(('"', "'")) or url != url.strip():
+        return "begins or ends with a quote or a space; remove that"
+    dialect, plus, _ = scheme.partition("+")
+    if plus and dialect in _SCHEMES:
+        return f"names a driver, as URLs of SQLAlchemy do; begin it with {dialect}:// instead"
+    known = ", ".join(f"{name}://" for name in _SCHEMES)
+    return f"has no scheme that is known here; use one of {known}"
 
 
 def namespace_of(store: Store, login_type: str | None) -> Store:

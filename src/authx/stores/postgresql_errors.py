@@ -1,6 +1,7 @@
 """What went wrong between a store and its PostgreSQL server, in this library's words and never with a password."""
 
 import ssl
+from socket import gaierror
 from typing import Final
 
 import asyncpg  # type: ignore[import-untyped]
@@ -138,7 +139,14 @@ def breaks_connection(error: Exception) -> bool:
 
 
 def _unreachable(error: Exception, where: str) -> StoreUnavailableError:
-    return StoreUnavailableError(f"{where} cannot be reached: {type(error).__name__}")
+    reason = type(error).__name__
+    if isinstance(error, gaierror):
+        reason = f"its host name is not known ({reason}). Check the host in the URL"
+    elif isinstance(error, ConnectionRefusedError | FileNotFoundError):
+        reason = f"nothing listens there ({reason}). Check the host and the port in the URL, and that the server runs"
+    elif isinstance(error, TimeoutError):
+        reason = f"no answer in time ({reason}). Check the host and the port in the URL, and firewalls"
+    return StoreUnavailableError(f"{where} cannot be reached: {reason}")
 
 
 def _state_of(error: Exception) -> str:

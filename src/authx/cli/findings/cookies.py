@@ -51,7 +51,7 @@ def cookie_findings(config: AuthXConfig) -> Iterator[Finding]:
             "info",
             "cookie-refresh-path",
             "JWT_REFRESH_COOKIE_PATH is /: the refresh token travels with every request.",
-            "It is only needed where tokens are refreshed and sessions are ended; what does not travel is not stolen.",
+            "Only refresh and logout need it; a token that is sent less often is harder to steal.",
             setting("JWT_REFRESH_COOKIE_PATH", "/auth") + ", if all of these routes are below /auth",
         )
     if config.JWT_COOKIE_DOMAIN is not None:

@@ -34,13 +34,14 @@ def key_findings(config: AuthXConfig) -> Iterator[Finding]:
         )
         return
     field = "JWT_SECRET_KEY" if config.is_algo_symmetric else "JWT_PRIVATE_KEY"
+    pair = next((name for name in ("JWT_PRIVATE_KEY", "JWT_PUBLIC_KEY") if getattr(config, name)), None)
     if not ring.verifiers:
         yield Finding(
             "error",
             "key-missing",
             f"{field} is not set, and JWT_ALGORITHM={config.JWT_ALGORITHM} needs it.",
             "Nothing can be signed or verified: the application does not start.",
-            'JWT_SECRET_KEY="$(authx secret)"'
+            'JWT_SECRET_KEY="$(authx secret)"' + (f", or JWT_ALGORITHM=… as {pair} needs it" if pair else "")
             if config.is_algo_symmetric
             else f'{field}="$(cat private.pem)", or JWT_PUBLIC_KEY where tokens are only checked',
         )
