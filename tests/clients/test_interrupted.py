@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
 import pytest
-from tests.clients.fake import BASE, PAIR, REFRESH
+from tests.clients.fake import BASE, BUSY, PAIR, REFRESH
 from tests.clients.world import ANNA
 from tests.waiting import PATIENCE, until, wait_until
 
@@ -222,6 +222,39 @@ def test_a_refusal_that_comes_after_a_refresh_is_answered_with_the_token_that_is
     second.close()
 
 
+def test_a_token_that_another_request_has_renewed_is_renewed_once_more_where_it_is_refused_too():
+    auth = AuthXAuth(BASE, tokens=PAIR)
+    first, first_request = begin(auth, "/items")
+    second, second_request = begin(auth, "/items")
+    first.send(answer(first.send(answer(first_request, *REFRESH)), 200, tokens(1)))
+    request = second.send(answer(second_request, *REFRESH))
+    assert request.headers["authorization"] == "Bearer access-1"
+    request = second.send(answer(request, *REFRESH))
+    assert (request.url.path, request.headers["authorization"]) == ("/refresh", "Bearer refresh-1")
+    first.close()
+    second.close()
+
+
+def test_a_leader_that_waits_as_the_server_says_is_waited_for(joined):
+    with ThreadPoolExecutor(1) as pool:
+
+        def sleep(_):
+            nonlocal waiting
+            waiting = pool.submit(begin, auth, "/items")
+            wait_until(lambda: False in joined, "the wait")
+            with pytest.raises(TimeoutError):
+                waiting.result(0.3)
+
+        waiting, auth = None, expired(patience=0.1, sleep=sleep)
+        flow, request = begin(auth)
+        again = flow.send(answer(request, *BUSY[:2]))
+        flow.send(answer(again, 200, tokens(1)))
+        other, request = waiting.result(PATIENCE)
+    assert request.headers["authorization"] == "Bearer access-1"
+    flow.close()
+    other.close()
+
+
 def test_a_blocking_request_on_the_event_loop_of_the_leader_does_not_wait_for_it():
     auth = expired(patience=3600)
 
@@ -256,7 +289,7 @@ def test_waiting_for_a_thread_does_not_block_the_event_loop(joined):
     flow.close()
 
 
-def test_an_event_loop_that_ends_while_a_task_waits_harms_nobody():
+def test_an_event_loop_that_ends_while_a_task_waits_harms_nobody(caplog):
     auth = expired()
     flow, request = begin(auth)
 
@@ -268,6 +301,7 @@ def test_an_event_loop_that_ends_while_a_task_waits_harms_nobody():
     asyncio.run(main())
     assert flow.send(answer(request, 200, tokens(1))).url.path == "/items"
     flow.close()
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 def test_a_task_cancelled_while_it_saves_leaves_the_tokens_to_be_saved_by_the_next(fake, library):

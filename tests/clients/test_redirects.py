@@ -110,6 +110,23 @@ def test_a_redirect_within_an_origin_is_followed_with_the_token(kind, fake, head
     assert auth.tokens is PAIR
 
 
+def test_a_body_is_sent_again_where_a_redirect_has_lost_the_token(library):
+    sent = []
+
+    class Transport(library.BaseTransport):
+        def handle_request(self, request):  # as a real one, which reads the stream and not the request
+            sent.append((request.url.path, request.headers.get("x-token"), b"".join(request.stream)))
+            if request.url.path == "/items":
+                return library.Response(307, headers={"Location": "/there"})
+            status = 200 if "x-token" in request.headers else 401
+            return library.Response(status, json={"action": "login"})
+
+    auth = AuthXAuth(BASE, tokens=PAIR, header_name="X-Token", header_type="")
+    with library.Client(auth=auth, transport=Transport(), follow_redirects=True) as client:
+        assert client.post(f"{BASE}/items", content=b"hi").status_code == 200
+    assert sent == [("/items", "access-0", b"hi"), ("/there", None, b"hi"), ("/there", "access-0", b"hi")]
+
+
 def test_a_token_that_a_redirect_to_another_of_our_origins_has_lost_is_added_there(kind, fake):
     fake.script = {"/items": [redirect(307, "https://b.test/items"), None]}
     auth = kind.auth(tokens=PAIR, origins=["https://b.test"])
@@ -134,6 +151,15 @@ def test_redirects_that_lose_the_token_again_and_again_are_given_up_and_end_no_s
     assert kind.get(fake, auth, follow_redirects=True).status_code == 401
     assert len(fake.seen) <= 4
     assert auth.tokens is PAIR
+
+
+def test_a_hook_of_the_client_sees_the_body_of_a_request_without_reading_it(library, fake):
+    seen = []
+    hooks = {"request": [lambda request: seen.append(request.content)]}
+    transport = library.MockTransport(fake.answer)
+    with library.Client(auth=AuthXAuth(BASE, tokens=PAIR), transport=transport, event_hooks=hooks) as client:
+        client.post(f"{BASE}/items", content=b"hi")
+    assert seen == [b"hi"]
 
 
 def test_a_hook_of_the_client_sees_and_changes_what_is_sent(kind, fake):

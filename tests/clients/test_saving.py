@@ -134,6 +134,18 @@ def test_a_callback_that_sends_a_request_with_the_same_auth_object_is_told_so_an
         kind.get(fake, auth)
 
 
+def test_a_callback_that_saves_by_way_of_another_auth_object_is_still_told_so(kind, fake):
+    def save(pair):
+        transport = kind.library.MockTransport(fake.answer)
+        with kind.library.Client(transport=transport) as client:
+            client.get(f"{BASE}/items", auth=AuthXAuth(BASE, on_tokens=lambda pair: None, **ANNA))
+            client.get(f"{BASE}/items", auth=auth)
+
+    auth = kind.auth(on_tokens=save, patience=0.1, **ANNA)
+    with pytest.raises(RuntimeError, match="on_tokens sends a request"):
+        kind.get(fake, auth)
+
+
 def test_tokens_can_be_kept_as_json_and_taken_by_a_later_run(kind, fake):
     kept = {}
     auth = kind.auth(on_tokens=lambda pair: kept.update(text=json.dumps(asdict(pair))), **ANNA)

@@ -132,7 +132,7 @@ class AuthXAuth(AuthBase):
 
     @property
     def tokens(self) -> TokenPair | None:
-        """The newest pair, with the key of an unfinished refresh; `None` while nobody is logged in."""
+        """The newest pair, with the key of an unfinished refresh; `None` after a logout and before a login."""
         return self._session.state.pair
 
     def __repr__(self) -> str:
@@ -171,7 +171,7 @@ class AuthXAuth(AuthBase):
         """Send a request and what it needs; blocking clients call this.
 
         Raises:
-            LoginError: There is no token, and the login failed.
+            LoginError: A token is missing, and the login failed.
             TypeError: `on_tokens` is a coroutine function.
         """
         on_tokens = self._session.on_tokens
@@ -192,7 +192,7 @@ class AuthXAuth(AuthBase):
         """Send a request and what it needs; asynchronous clients call this.
 
         Raises:
-            LoginError: There is no token, and the login failed.
+            LoginError: A token is missing, and the login failed.
         """
         steps, response = self._steps(request), None
         try:

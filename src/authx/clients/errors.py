@@ -12,7 +12,7 @@ _KNOWN_CODES: Final = frozenset(
 
 
 class LoginError(HTTPError):
-    """There is no token and the login failed, so the request was not sent.
+    """The login for a missing token failed, so the request was not sent.
 
     It is an `HTTPError` of httpx2 and of httpx, so code that handles failed requests handles it too.
 

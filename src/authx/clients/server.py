@@ -35,7 +35,7 @@ class Server:
 
     def __post_init__(self) -> None:
         if isinstance(self.origins, str):
-            raise TypeError("origins takes several texts, such as a list")
+            raise TypeError("origins takes several strings, such as a list")
         if not all(path.startswith("/") for path in self.paths):
             raise ValueError("login_path, refresh_path and logout_path begin with a slash")
         key_header = self.retry_key_header
@@ -60,7 +60,7 @@ class Server:
         return _origin(url) in self._origins
 
     def gets_token(self, request: "Request") -> bool:
-        """Return whether a request goes to one of the origins and has no token of its own."""
+        """Return whether a request goes to one of the origins and has no token yet."""
         return self.header_name not in request.headers and self.owns(request.url)
 
     def with_token(self, request: "Request", token: str) -> "Request":

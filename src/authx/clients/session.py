@@ -49,7 +49,7 @@ def send(request: "Request") -> "Steps[Response]":
 
 @dataclass(slots=True, eq=False)
 class State:
-    """A token pair and what is known of it; the next pair gets a state of its own, so late changes are harmless."""
+    """A token pair and what is known of it; the next pair gets another state, so late changes are harmless."""
 
     pair: TokenPair | None
     renew_at: float | None

@@ -62,13 +62,13 @@ class TokenPair:
 
     def __post_init__(self) -> None:
         if not _matches(_TOKEN, self.access_token):
-            raise ValueError("access_token is no token")
+            raise ValueError("access_token is not a readable token")
         if self.refresh_token is not None and not _matches(_TOKEN, self.refresh_token):
-            raise ValueError("refresh_token is no token")
+            raise ValueError("refresh_token is not a readable token")
         if self.expires_at is not None and _number(self.expires_at) is None:
-            raise ValueError("expires_at is no time in seconds since 1970")
+            raise ValueError("expires_at is a number of seconds since 1970")
         if self.retry_key is not None and not _matches(_RETRY_KEY, self.retry_key):
-            raise ValueError("retry_key is none: it has 16 to 128 visible ASCII characters, none of them a quote or \\")
+            raise ValueError("retry_key has 16 to 128 visible ASCII characters, none of them a quote or a backslash")
 
     def __repr__(self) -> str:
         refresh = _MASK if self.refresh_token is not None else None
