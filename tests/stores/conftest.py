@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import pytest
 from tests.waiting import PATIENCE
 
-from authx.stores import postgresql_connectors, postgresql_lanes, redis_wire
+from authx.stores import postgresql_connectors, postgresql_feed, postgresql_lanes, redis_wire
 
 from .postgres_server import a_postgres_url, drop_tables
 
@@ -30,11 +30,12 @@ def anyio_backend() -> str:
 @pytest.fixture(autouse=True)
 def _patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let stores take their time where it is tested what all of them do: their time limits have tests of their own."""
-    if "make_store" not in request.fixturenames and request.path.stem != "test_model":
+    if "make_store" not in request.fixturenames and request.path.stem not in {"test_model", "test_protocol"}:
         return
     monkeypatch.setattr(redis_wire, "_CONNECT_TIMEOUT", PATIENCE)
     monkeypatch.setattr(redis_wire.Lanes.call, "__defaults__", (PATIENCE,))
-    monkeypatch.setattr(postgresql_lanes, "STATEMENT_SECONDS", PATIENCE)
+    for module in (postgresql_feed, postgresql_lanes):
+        monkeypatch.setattr(module, "STATEMENT_SECONDS", PATIENCE)
     monkeypatch.setattr(postgresql_lanes, "_WAIT_SECONDS", PATIENCE)
     monkeypatch.setitem(postgresql_connectors._SETTINGS, "statement_timeout", f"{1000 * PATIENCE:.0f}")
 
