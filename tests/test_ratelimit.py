@@ -391,6 +391,25 @@ def test_requests_whose_key_is_none_are_one_bucket(clock):
         call(limiter)
 
 
+class User:
+    pass
+
+
+@pytest.mark.parametrize("make", [User, object, lambda: (part for part in "ab")], ids=["user", "object", "generator"])
+def test_a_key_that_is_another_one_for_each_request_is_refused(clock, make):
+    limiter = RateLimiter(max_requests=1, key_func=lambda made: make(), clock=clock)
+    with pytest.raises(TypeError, match=r"key_func returned a .* return a str"):
+        call(limiter)
+
+
+@pytest.mark.parametrize("key", [7, ("tenant", 7), b"x", ["x"]])
+def test_a_key_that_is_no_text_counts_by_its_text(clock, key):
+    limiter = RateLimiter(max_requests=1, key_func=lambda made: key, clock=clock)
+    call(limiter)
+    with pytest.raises(RateLimitExceeded):
+        call(limiter)
+
+
 def test_what_a_key_function_raises_is_raised_unchanged():
     def fails(made):
         raise LookupError("no such tenant")

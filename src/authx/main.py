@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, TypeVar, overload
 
 from fastapi import APIRouter, FastAPI
+from fastapi.security import SecurityScopes
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
@@ -26,7 +27,7 @@ from authx.http.gate import Gate
 from authx.http.injections import Injection, NotADependency, SubjectGuard, TokenFinder, make_subject_guard
 from authx.http.lifespan import follow_lifespan
 from authx.http.requirement import Requirement
-from authx.http.security import Guard, make_guard
+from authx.http.security import NO_SCOPES, Guard, make_guard
 from authx.http.session_methods import SessionMethods
 from authx.issuer import TokenRequest
 from authx.ratelimit import LimitedGuard, LimitedGuards
@@ -567,9 +568,11 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
     async def _bundle(self, request: Request, response: Response) -> AuthXDependency[T]:
         return self.get_dependency(request, response)
 
-    async def _ws_auth_required(self, websocket: WebSocket) -> TokenPayload:
+    async def _ws_auth_required(
+        self, websocket: WebSocket, security_scopes: SecurityScopes = NO_SCOPES
+    ) -> TokenPayload:
         """Verify the access token of a WebSocket's handshake; AuthX's guides call it by this name."""
-        return await self.access_token_required(websocket)
+        return await self.access_token_required(websocket, security_scopes)
 
     # Each is what FastAPI wants as a default: `payload: TokenPayload = auth.ACCESS_REQUIRED`.
 

@@ -174,6 +174,14 @@ def _bounded(key: str) -> str:
     return blake2b(key.encode("utf-8", "surrogatepass"), digest_size=32).hexdigest()
 
 
+def _text_of(named: object) -> str:
+    """Write a key that is no text, unless it would be another one for each object, so that nothing is limited."""
+    key = str(named)
+    if f"{id(named):x}" in key.lower():
+        raise TypeError(f"key_func returned a {type(named).__name__}, which names no bucket: return a str")
+    return key
+
+
 def _client_key(request: HTTPConnection) -> str:
     return f"ratelimit:{request.client.host if request.client is not None else 'unknown'}"
 
@@ -233,13 +241,14 @@ class RateLimiter:
 
         Raises:
             RateLimitExceeded: There have been too many; it is answered 429 in every application.
+            TypeError: What the key function returned has no text of its own.
         """
         # On a WebSocket route it is the WebSocket, which key functions can read like a request.
         named: object = self.key_func(cast("Request", request))
         if isawaitable(named):
             named = await named
         # A header that was not sent gives None: all such requests are one bucket.
-        key = named if isinstance(named, str) else str(named)
+        key = named if isinstance(named, str) else _text_of(named)
         if await self.backend.increment(key, self.window) > self.max_requests:
             install_handler(request)
             raise RateLimitExceeded(retry_after=await self._seconds_to_wait(key))

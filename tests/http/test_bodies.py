@@ -228,6 +228,11 @@ class TestForms:
         assert sent.ask(make_site(auth), "/p", self.head(token, FORM))[1]["code"] == "request_invalid"
         assert sent.taken == (0 if declared else LIMIT // CHUNK + 1)
 
+    @pytest.mark.parametrize("boundary", ["b" * 257, "b" * 5000, "", '""'], ids=["257", "5000", "none", "quotes"])
+    def test_a_boundary_that_no_client_makes_is_refused(self, auth, token, boundary):
+        kind = ("Content-Type", f"multipart/form-data; boundary={boundary}")
+        assert Sent([b"x"]).ask(make_site(auth), "/p", self.head(token, kind))[1]["code"] == "request_invalid"
+
     def test_a_form_with_too_many_fields_is_refused(self, auth, token):
         body = b"&".join([b"a="] * 1100)
         assert Sent([body]).ask(make_site(auth), "/p", self.head(token, FORM))[1]["code"] == "request_invalid"

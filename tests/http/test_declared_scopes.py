@@ -177,12 +177,13 @@ def test_scopes_reach_a_guard_below_a_dependency_of_the_application(auth):
         assert knock(app, headers=[bearer(auth.create_access_token("alice", scopes=scopes))]).status == status
 
 
-def test_a_websocket_asks_for_its_scopes(auth):
+@pytest.mark.parametrize("name", ["access_token_required", "_ws_auth_required"])
+def test_a_websocket_asks_for_its_scopes(auth, name):
     app = FastAPI()
     auth.handle_errors(app)
 
     @app.websocket("/ws")
-    async def ws(socket: WebSocket, payload: TokenPayload = Security(auth.access_token_required, scopes=READ)):
+    async def ws(socket: WebSocket, payload: TokenPayload = Security(getattr(auth, name), scopes=READ)):
         await socket.accept()
         await socket.send_text(payload.sub)
         await socket.close()

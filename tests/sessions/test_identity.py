@@ -138,6 +138,12 @@ async def test_anything_else_that_authenticate_answers_logs_nobody_in_and_says_w
     assert refreshed.status_code == 200
 
 
+async def test_an_empty_user_name_that_is_handed_back_means_wrong_credentials(world):
+    world.app.include_router(world.auth.router(lambda username, password: username), prefix="/other")
+    refused = await world.http.post("/other/login", json={"username": "", "password": "right"})
+    assert (refused.status_code, refused.json()["code"]) == (401, "credentials_invalid")
+
+
 async def test_a_comparison_signs_nobody_in(site):
     users = {"alice": "right"}
     authenticate = site.auth.router(lambda username, password: users.get(username) == password)

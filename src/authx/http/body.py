@@ -174,7 +174,11 @@ class _FieldScan:
             "on_part_data": self._extend_data,
             "on_part_end": self._end_part,
         }
-        self._parser: Final = MultipartParser(boundary, callbacks)
+        try:
+            self._parser: Final = MultipartParser(boundary, callbacks)
+        except FormParserError:
+            # A boundary longer than any client makes.
+            raise _unreadable() from None
 
     def feed(self, chunk: bytes) -> None:
         """Read on."""

@@ -200,7 +200,9 @@ class _Routes:
         try:
             await self._auth._gate.session_calls.refuse_foreign(request)
             credentials = await _read_credentials(request)
-            uid = _user_of(await self._authenticate(credentials.username, credentials.password))
+            answer = await self._authenticate(credentials.username, credentials.password)
+            # The empty name that the client sent, handed back, is no mistake of the application.
+            uid = None if answer == credentials.username == "" else _user_of(answer)
             if uid is None:
                 await self._auth._gate.session_calls.tell_failed_login(request)
                 raise InvalidCredentialsError("User name or password is wrong")
