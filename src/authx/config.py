@@ -362,7 +362,7 @@ class AuthXConfig(BaseSettings):
         cookies = self._cookies()
         names = [name for name, _, _ in cookies]
         if len(set(names)) < len(names):
-            yield f"the four cookies need four different names, these are {', '.join(names)}"
+            yield f"The four cookies need four different names, these are {', '.join(names)}"
         for name, path, path_field in cookies:
             if not _HEADER_NAME.fullmatch(name):
                 field = path_field.replace("_PATH", "_NAME")

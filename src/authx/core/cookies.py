@@ -44,11 +44,11 @@ class Cookie:
         """
         if len(self.name) + len(value) > MAX_BYTES:
             raise ValueError(
-                f"the cookie {self.name} would have {len(self.name) + len(value)} bytes and browsers drop cookies over "
+                f"The cookie {self.name} would have {len(self.name) + len(value)} bytes and browsers drop cookies over "
                 f"{MAX_BYTES}: put less into the token"
             )
         if not value.isascii() or not value.isprintable() or any(character in value for character in ' ",;\\'):
-            raise ValueError(f"the value for the cookie {self.name} is no cookie value")
+            raise ValueError(f"The value for the cookie {self.name} is no cookie value")
         return self._line(value, max_age, secure, expires=None)
 
     def deletion(self, *, secure: bool) -> bytes:

@@ -193,7 +193,7 @@ def key_from_secret(secret: str | bytes, algorithm: str, kid: str | None = None)
     if b"-----BEGIN " in raw or raw.startswith((b"ssh-rsa ", b"ssh-ed25519 ", b"ecdsa-sha2-")):
         # Whoever has the public key could sign with it as a secret (RFC 8725 section 2.1).
         raise BadConfigurationError(
-            f"the secret for {algorithm} is a PEM or SSH key; use an asymmetric algorithm with it, or a random secret"
+            f"The secret for {algorithm} is a PEM or SSH key; use an asymmetric algorithm with it, or a random secret"
         )
     return SecretKey(raw, algorithm, kid)
 

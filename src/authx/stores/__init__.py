@@ -239,7 +239,7 @@ def open_store(url: str, prefix: str = "authx_") -> Store:
     """
     scheme = url.partition("://")[0].lower() if "://" in url else ""
     if scheme not in _SCHEMES:
-        raise BadConfigurationError(f"the store URL {masked_url(url)} {_scheme_problem(url, scheme)}")
+        raise BadConfigurationError(f"The store URL {masked_url(url)} {_scheme_problem(url, scheme)}")
     require_prefix(prefix)
     module, driver, extra = _SCHEMES[scheme]
     try:
@@ -248,7 +248,7 @@ def open_store(url: str, prefix: str = "authx_") -> Store:
         if extra is None or error.name is None or error.name.partition(".")[0] != driver:
             raise
         raise BadConfigurationError(
-            f"the store {masked_url(url)} needs {driver}: pip install 'authx-fastapi[{extra}]'"
+            f"The store {masked_url(url)} needs {driver}: pip install 'authx-fastapi[{extra}]'"
         ) from None
     return factory(url, prefix)
 

@@ -34,7 +34,7 @@ def from_url(url: str, prefix: str) -> "MemoryStore":  # noqa: ARG001 - there ar
         BadConfigurationError: The URL says more than that.
     """
     if url.partition("://")[2].strip("/"):
-        raise BadConfigurationError("the store URL memory:// takes nothing after it")
+        raise BadConfigurationError("The store URL memory:// takes nothing after it")
     return MemoryStore()
 
 

@@ -346,7 +346,7 @@ def _share_of(pool: Pool, lanes: int | None, stores: int) -> int:
     held = stores * (each + _OTHERS)
     if held >= size:
         raise BadConfigurationError(
-            f"the store would hold {held} connections of a pool of {size}: give the pool a larger max_size"
+            f"The store would hold {held} connections of a pool of {size}: give the pool a larger max_size"
             + (", or the store fewer lanes" if each > 1 else "")
         )
     return each

@@ -89,7 +89,7 @@ def refused(error: Exception, where: str) -> Exception:
         return BadConfigurationError(f"{where} does not offer TLS, which sslmode in the URL asks for")
     if isinstance(error, ValueError):
         # What asyncpg says of a URL it cannot read may quote it.
-        return BadConfigurationError(f"the store URL {where} is not one that asyncpg can read; check its parts")
+        return BadConfigurationError(f"The store URL {where} is not one that asyncpg can read; check its parts")
     return explained(error, where)
 
 

@@ -231,7 +231,7 @@ class Lanes:
         self.is_closed = True
         for waiter, _ in self._waiting:
             if not waiter.done():
-                waiter.set_exception(StoreUnavailableError("the store was closed"))
+                waiter.set_exception(StoreUnavailableError("The store was closed"))
         free, self._free = self._free, []
         for lane in free:
             await lane.close()
@@ -244,7 +244,7 @@ class Lanes:
 
     async def _wait(self) -> Lane:
         if self.is_closed:
-            raise StoreUnavailableError("the store was closed")
+            raise StoreUnavailableError("The store was closed")
         waiter: asyncio.Future[Lane] = self._loop.create_future()
         self._waiting.append((waiter, monotonic()))
         try:

@@ -107,7 +107,7 @@ def read_url(url: str) -> PostgreSQLURL:
     where = masked_url(url)
     problem = problem_of(url)
     if problem is not None:
-        raise BadConfigurationError(f"the store URL {where} {problem}")
+        raise BadConfigurationError(f"The store URL {where} {problem}")
     given = options_of(url)
     _check(given, where)
     context = _system_context(given, where)
@@ -139,21 +139,21 @@ def _check(given: Mapping[str, str], where: str) -> None:
     for name, value in given.items():
         if name not in _FOR_ASYNCPG | _WITHOUT_EFFECT | _SETTINGS | {"ssl", "lanes", "connect_timeout", "options"}:
             raise BadConfigurationError(
-                f"the store URL {where} has {shown(name, before)}, which is not supported; leave it out. A setting of "
+                f"The store URL {where} has {shown(name, before)}, which is not supported; leave it out. A setting of "
                 "the session is written options=-c%20name%3Dvalue"
             )
         if name in _VALUES and value not in _VALUES[name]:
             raise BadConfigurationError(
-                f"the store URL {where} has {name}, which has to be one of {', '.join(_VALUES[name])} here"
+                f"The store URL {where} has {name}, which has to be one of {', '.join(_VALUES[name])} here"
             )
         if name in _FILES and value != "system" and not Path(value).is_file():
-            raise BadConfigurationError(f"the store URL {where} has {name}, which has to name a file that is there")
+            raise BadConfigurationError(f"The store URL {where} has {name}, which has to name a file that is there")
         before[name] = value
     if not all(port.isascii() and port.isdigit() for port in given.get("port", "5432").split(",")):
-        raise BadConfigurationError(f"the store URL {where} has port, which has to be a number")
+        raise BadConfigurationError(f"The store URL {where} has port, which has to be a number")
     if given.get("channel_binding") == "require" and given.get("sslmode") != "verify-full":
         raise BadConfigurationError(
-            f"the store URL {where} has channel_binding=require, which asyncpg cannot do. Leave it out; "
+            f"The store URL {where} has channel_binding=require, which asyncpg cannot do. Leave it out; "
             "sslmode=verify-full, with sslrootcert=system or a file, makes sure of the server instead"
         )
 
@@ -161,10 +161,10 @@ def _check(given: Mapping[str, str], where: str) -> None:
 def _ssl_mode(given: Mapping[str, str], where: str) -> str:
     mode = _SSL.get(given["ssl"])
     if mode is None:
-        raise BadConfigurationError(f"the store URL {where} has ssl, which has to be true, false or a value of sslmode")
+        raise BadConfigurationError(f"The store URL {where} has ssl, which has to be true, false or a value of sslmode")
     other = given.get("sslmode", mode)
     if (other == "disable") != (mode == "disable"):
-        raise BadConfigurationError(f"the store URL {where} has ssl and sslmode, which contradict each other")
+        raise BadConfigurationError(f"The store URL {where} has ssl and sslmode, which contradict each other")
     return other
 
 
@@ -173,13 +173,13 @@ def _system_context(given: Mapping[str, str], where: str) -> ssl.SSLContext | No
     if given.get("sslrootcert") != "system":
         return None
     if given.get("sslmode", "verify-full") != "verify-full":
-        raise BadConfigurationError(f"the store URL {where} has sslrootcert=system, which needs sslmode=verify-full")
+        raise BadConfigurationError(f"The store URL {where} has sslrootcert=system, which needs sslmode=verify-full")
     context = ssl.create_default_context()
     if "sslcert" in given:
         try:
             context.load_cert_chain(given["sslcert"], given.get("sslkey"), given.get("sslpassword"))
         except (OSError, ValueError):
-            problem = BadConfigurationError(f"the store URL {where} has sslcert or sslkey, which cannot be read")
+            problem = BadConfigurationError(f"The store URL {where} has sslcert or sslkey, which cannot be read")
         else:
             return context
         raise problem
@@ -193,7 +193,7 @@ def _settings(given: Mapping[str, str], where: str) -> tuple[dict[str, str], str
     if options is None:
         return settings, None
     if "\x00" in options:
-        raise BadConfigurationError(f"the store URL {where} has options, which cannot be read")
+        raise BadConfigurationError(f"The store URL {where} has options, which cannot be read")
     try:
         words = shlex.split(options)
     except ValueError:
@@ -216,6 +216,6 @@ def _number(given: Mapping[str, str], name: str, most: int, where: str, *, least
         return None
     if not (text.isascii() and text.isdecimal() and len(text) < 10 and least <= int(text) <= most):
         raise BadConfigurationError(
-            f"the store URL {where} has {name}, which has to be a number from {least} to {most}"
+            f"The store URL {where} has {name}, which has to be a number from {least} to {most}"
         )
     return int(text)

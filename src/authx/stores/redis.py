@@ -171,7 +171,7 @@ class RedisStore:
         found = _text(await wire.run(_SCRIPTS["version"], (self._version,), ("",)))
         if found and (not found.isdigit() or int(found) > _LAYOUT):
             raise BadConfigurationError(
-                f"the Redis server {wire.where} holds sessions of a newer version of this library: "
+                f"The Redis server {wire.where} holds sessions of a newer version of this library: "
                 "upgrade this one, or set JWT_STORE_PREFIX"
             )
         for info in servers.values():
@@ -586,13 +586,13 @@ def _text(reply: Reply) -> str:
     if reply is None:
         return ""
     if not isinstance(reply, bytes):
-        raise BadConfigurationError("the Redis server answers in a form that is not understood")
+        raise BadConfigurationError("The Redis server answers in a form that is not understood")
     return reply.decode()
 
 
 def _list(reply: Reply) -> list[Reply]:
     if not isinstance(reply, list):
-        raise BadConfigurationError("the Redis server answers in a form that is not understood")
+        raise BadConfigurationError("The Redis server answers in a form that is not understood")
     return reply
 
 

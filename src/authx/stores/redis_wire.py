@@ -109,7 +109,7 @@ class Lanes:
         """
         async with asyncio.timeout(deadline), self._turns:
             if self._closed:
-                raise errors.ConnectionError("the store was closed")
+                raise errors.ConnectionError("The store was closed")
             lane = self._idle.pop() if self._idle else self._connect()
             whole = False
             try:
@@ -507,7 +507,7 @@ def _check(url: str, *, cluster: bool, tls: bool, where: str) -> None:
     """
     problem = problem_of(url) or _problem_of(url, cluster=cluster, tls=tls)
     if problem is not None:
-        raise BadConfigurationError(f"the store URL {where} {problem}")
+        raise BadConfigurationError(f"The store URL {where} {problem}")
 
 
 def _problem_of(url: str, *, cluster: bool, tls: bool) -> str | None:
@@ -579,26 +579,26 @@ def translated(error: Exception, where: str) -> AuthXException | UnreadableRowEr
         return _not_let_in(where)
     if isinstance(error, errors.NoPermissionError):
         return BadConfigurationError(
-            f"the Redis server {where} does not permit what the store needs: scripts, hashes, sorted sets and "
+            f"The Redis server {where} does not permit what the store needs: scripts, hashes, sorted sets and "
             "streams, on keys that begin with JWT_STORE_PREFIX"
         )
     if isinstance(error, errors.MovedError | errors.ClusterCrossSlotError):
         return _part_of_a_cluster(where)
     if isinstance(error, errors.RedisClusterException) and "mode is not enabled" in str(error):
-        return BadConfigurationError(f"the Redis server {where} is no cluster: use redis://")
+        return BadConfigurationError(f"The Redis server {where} is no cluster: use redis://")
     if isinstance(error, errors.InvalidResponse | errors.DataError):
         return BadConfigurationError(f"what answers at {where} does not speak Redis's protocol")
     if isinstance(error, errors.ResponseError) and not isinstance(error, _PASSING_ERRORS):
         return _refusal(str(error), where)
-    return StoreUnavailableError(f"the Redis server {where} is not available ({_reason(error)})")
+    return StoreUnavailableError(f"The Redis server {where} is not available ({_reason(error)})")
 
 
 def _not_let_in(where: str) -> BadConfigurationError:
-    return BadConfigurationError(f"the Redis server {where} refuses the user name or password")
+    return BadConfigurationError(f"The Redis server {where} refuses the user name or password")
 
 
 def _part_of_a_cluster(where: str) -> BadConfigurationError:
-    return BadConfigurationError(f"the Redis server {where} is part of a cluster: use redis+cluster://")
+    return BadConfigurationError(f"The Redis server {where} is part of a cluster: use redis+cluster://")
 
 
 def _reason(error: Exception) -> str:
@@ -624,16 +624,16 @@ def _refusal(text: str, where: str) -> AuthXException | UnreadableRowError:
         return UnreadableRowError()
     passing = _PASSING.search(text)
     if passing is not None:
-        return StoreUnavailableError(f"the Redis server {where} is not available ({passing[0]})")
+        return StoreUnavailableError(f"The Redis server {where} is not available ({passing[0]})")
     if "unauthenticated" in text:
         # A command that is too long to be accepted from just anybody.
         return _not_let_in(where)
     if "WRONGTYPE" in text:
         return BadConfigurationError(
-            f"the Redis server {where} has keys of another kind under the store's names: set JWT_STORE_PREFIX"
+            f"The Redis server {where} has keys of another kind under the store's names: set JWT_STORE_PREFIX"
         )
     if "unknown command" in text.lower():
-        return BadConfigurationError(f"the Redis server {where} lacks a command that the store needs")
+        return BadConfigurationError(f"The Redis server {where} lacks a command that the store needs")
     if "invalid DB index" in text or "DB index is out of range" in text:
-        return BadConfigurationError(f"the Redis server {where} has no database of that number")
-    return BadConfigurationError(f"the Redis server {where} refuses what the store asks of it")
+        return BadConfigurationError(f"The Redis server {where} has no database of that number")
+    return BadConfigurationError(f"The Redis server {where} refuses what the store asks of it")

@@ -53,22 +53,22 @@ def from_url(url: str, prefix: str) -> "SQLiteStore":
         parts = urlsplit(url)
     except ValueError:
         raise BadConfigurationError(
-            "the store URL sqlite:// must be sqlite:/// and a path, with three slashes"
+            "The store URL sqlite:// must be sqlite:/// and a path, with three slashes"
         ) from None
     if parts.netloc or parts.query or parts.fragment:
         raise BadConfigurationError(
-            f"the store URL {masked_url(url)} must be sqlite:/// and a path, three slashes for a relative one and four "
+            f"The store URL {masked_url(url)} must be sqlite:/// and a path, three slashes for a relative one and four "
             "for an absolute one; write ? and # in a path as %3F and %23"
         )
     if ":" in parts.path.partition("@")[0] and "@" in parts.path:
         raise BadConfigurationError(
-            f"the store URL {masked_url(url)} seems to hold a user name and a password, and SQLite has neither; "
+            f"The store URL {masked_url(url)} seems to hold a user name and a password, and SQLite has neither; "
             "write : and @ in a path as %3A and %40"
         )
     path = unquote(parts.path[1:])
     if path in {"", ":memory:"}:
         raise BadConfigurationError(
-            f"the store URL {masked_url(url)} names no file; use memory:// for a store that ends with the process"
+            f"The store URL {masked_url(url)} names no file; use memory:// for a store that ends with the process"
         )
     return SQLiteStore(path, prefix=prefix)
 
@@ -276,7 +276,7 @@ class SQLiteStore:
         if (await connections.run(self._sql.has_tables))[0][0] == 0:
             return 0
         rows = await connections.run(self._sql.version)
-        return known_version(rows[0][0] if rows else None, SCHEMA_VERSION, f"the database {self._path}")
+        return known_version(rows[0][0] if rows else None, SCHEMA_VERSION, f"The database {self._path}")
 
     def _number_of(self, cursor: str) -> int:
         name, _, number = cursor.partition("-")

@@ -211,7 +211,7 @@ class Connections:
                 finally:
                     turnstile.is_stuck = False
         except TimeoutError:
-            raise StoreUnavailableError(f"the database {self._path.name} stayed locked for too long") from None
+            raise StoreUnavailableError(f"The database {self._path.name} stayed locked for too long") from None
 
     def _at_once(self, work: Callable[[], _Result]) -> Callable[[], Awaitable[_Result]]:
         async def attempt() -> _Result:
@@ -229,7 +229,7 @@ class Connections:
 
     def _opened(self, connection: sqlite3.Connection | None) -> sqlite3.Connection:
         if connection is None:
-            raise StoreUnavailableError("the store was closed")
+            raise StoreUnavailableError("The store was closed")
         return connection
 
     def _execute(self, sql: str, values: Sequence[Value]) -> list[Row]:
@@ -265,7 +265,7 @@ class Connections:
         if mode != "wal":
             connection.close()
             raise BadConfigurationError(
-                f"the file system of {self._path} cannot hold SQLite's write-ahead log; use a local disk"
+                f"The file system of {self._path} cannot hold SQLite's write-ahead log; use a local disk"
             )
         return connection
 

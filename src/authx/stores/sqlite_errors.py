@@ -59,10 +59,10 @@ def explained(error: sqlite3.Error, path: Path) -> Exception:
     """
     code = _code(error)
     if code in _UNAVAILABLE:
-        return StoreUnavailableError(f"the database {path.name} does not answer: {error}")
+        return StoreUnavailableError(f"The database {path.name} does not answer: {error}")
     if code == sqlite3.SQLITE_ERROR and any(words in str(error) for words in _MISSING):
         return BadConfigurationError(
-            f"the database {path} lacks a table or a column ({error}): create or upgrade the schema with "
+            f"The database {path} lacks a table or a column ({error}): create or upgrade the schema with "
             "JWT_STORE_CREATE_SCHEMA, or run what `authx schema sqlite` prints"
         )
     return error
@@ -79,11 +79,11 @@ def refused(error: sqlite3.Error, path: Path) -> AuthXException:
         `BadConfigurationError`, unless trying again is of use.
     """
     if is_locked(error):
-        return StoreUnavailableError(f"the database {path.name} is locked")
+        return StoreUnavailableError(f"The database {path.name} is locked")
     if _code(error) == sqlite3.SQLITE_NOTADB:
         return BadConfigurationError(f"{path} is not an SQLite database; name another file")
     return BadConfigurationError(
-        f"the database {path} cannot be opened ({error}); its directory must exist and be writable"
+        f"The database {path} cannot be opened ({error}); its directory must exist and be writable"
     )
 
 

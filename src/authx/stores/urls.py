@@ -87,9 +87,9 @@ def options_of(url: str) -> dict[str, str]:
     options: dict[str, str] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         if not value:
-            raise BadConfigurationError(f"the store URL {masked_url(url)} has {shown(name, options)} without a value")
+            raise BadConfigurationError(f"The store URL {masked_url(url)} has {shown(name, options)} without a value")
         if name in options:
-            raise BadConfigurationError(f"the store URL {masked_url(url)} has {shown(name, options)} twice")
+            raise BadConfigurationError(f"The store URL {masked_url(url)} has {shown(name, options)} twice")
         options[name] = value
     return options
 
