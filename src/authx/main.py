@@ -794,6 +794,7 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
 
         Raises:
             JWTDecodeError: Not a token of this instance.
+            TypeError: It is not a `str`.
             ValueError: It is not an access token, or the cookie would be larger than browsers keep.
         """
         self._cookies.set("access", token, response, max_age, None)

@@ -122,6 +122,13 @@ class TestSetting:
             make_auth(**COOKIES).set_access_cookies(token, response)
         assert lines_of(response) == []
 
+    @pytest.mark.parametrize("token", [None, b"a.b.c", 7])
+    def test_what_is_no_text_is_not_set(self, token):
+        response = Response()
+        with pytest.raises(TypeError, match="set_access_cookies takes a token, which is a str"):
+            make_auth(**COOKIES).set_access_cookies(token, response)
+        assert lines_of(response) == []
+
     def test_a_token_of_somebody_else_is_not_set(self):
         response = Response()
         token = make_auth(**COOKIES, JWT_SECRET_KEY=OTHER_SECRET).create_access_token("alice")

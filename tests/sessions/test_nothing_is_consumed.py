@@ -3,6 +3,8 @@
 import logging
 
 import pytest
+from anyio import CancelScope
+from anyio.lowlevel import checkpoint
 from tests.compat.tokens import claims_of
 from tests.sessions.world import bearer, foreign_token, sid_of
 
@@ -135,6 +137,23 @@ async def test_a_login_that_the_store_fails_leaves_no_new_session(world, operati
     assert await world.auth.list_sessions("alice") == []
     if operation == "create" or not after_commit:
         assert await world.knock(before["access_token"]) == 200
+
+
+async def test_a_login_that_is_cancelled_leaves_no_new_session(world, monkeypatch):
+    before = await world.login("bob")
+    scope, revoke = CancelScope(), world.store.revoke
+
+    async def revoke_too_late(revocation):
+        monkeypatch.setattr(world.store, "revoke", revoke)
+        scope.cancel()
+        await checkpoint()
+
+    monkeypatch.setattr(world.store, "revoke", revoke_too_late)
+    with scope:
+        await world.http.post("/enter/alice", headers=bearer(before["refresh_token"]))
+    assert scope.cancelled_caught
+    assert await world.auth.list_sessions("alice") == []
+    assert await world.knock(before["access_token"]) == 200
 
 
 async def test_a_login_ends_a_foreign_access_token_as_logout_does(world):

@@ -161,7 +161,8 @@ class _FieldScan:
         self._header: tuple[bytes, bytes] = (b"", b"")
         self._disposition = b""
         self._wanted = False
-        self._data = b""
+        # Grows in place: a body in tiny chunks must not be copied with each of them.
+        self._data = bytearray()
         boundary = parse_options_header(content_type)[1].get(b"boundary")
         if not boundary:
             raise _unreadable()
@@ -189,7 +190,7 @@ class _FieldScan:
                 raise _unreadable() from None
 
     def _begin_part(self) -> None:
-        self._disposition, self._data, self._wanted = b"", b"", False
+        self._disposition, self._data, self._wanted = b"", bytearray(), False
 
     def _extend_header(self, name: bytes, value: bytes) -> None:
         self._header = (self._header[0] + name, self._header[1] + value)

@@ -47,10 +47,13 @@ class CookieWriter:
 
         Raises:
             JWTDecodeError: Not a token of this instance.
+            TypeError: It is not a `str`.
             ValueError: It is a token of the other type or of another login type, or its cookie would be too
                 large for browsers.
             CSRFOriginError: Origins are checked, and a page of another origin made the request.
         """
+        if not isinstance(token, str):
+            raise TypeError(f"set_{kind}_cookies takes a token, which is a str, not {type(token).__name__}")
         wiring = self._gate.wiring
         claims = codec.decode(to_bytes(token), wiring.verifier.ring)
         if self._gate.login_type is not None and claims.get("login_type") != self._gate.login_type:

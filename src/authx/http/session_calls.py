@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
+from anyio import move_on_after
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -45,6 +46,8 @@ __all__ = ["SessionCalls"]
 _BOTH: Final[tuple[TokenType, ...]] = ("access", "refresh")
 _REFRESH: Final = Requirement(kind="refresh")
 _logger: Final = logging.getLogger("authx")
+# How long a login that failed may take to end what it has begun.
+_UNDO_SECONDS: Final = 2.0
 
 
 class _Carried(NamedTuple):
@@ -160,9 +163,10 @@ class SessionCalls:
         try:
             await sessions.begin(row)
             await self._end_carried(sessions, carried, row.rotated_at, client, reason="login")
-        except Exception:
-            # Nobody will get its tokens. The store may fail again; then the row is never used.
-            with suppress(Exception):
+        except BaseException:
+            # Nobody will get its tokens, also where the request is cancelled. The store may fail again; then the row
+            # is never used.
+            with suppress(Exception), move_on_after(_UNDO_SECONDS, shield=True):
                 await sessions.end_session(row.sid, sub=row.sub, reason="login_failed", now=row.rotated_at)
             raise
 
