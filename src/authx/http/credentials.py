@@ -36,10 +36,13 @@ class _Jar:
     def pour(self, message: Message) -> None:
         """Complete the start of an answer."""
         failed = message["status"] >= _FIRST_ERROR_STATUS
+        # Most often the answer has just these lines, which need no closer look.
+        known = {line for line, _ in self.cookies.values()}
         headers = [
             (name, value)
             for name, value in message.get("headers", ())
-            if name.lower() != b"cache-control" and not (name.lower() == _COOKIE and _identity(value) in self.cookies)
+            if name.lower() != b"cache-control"
+            and not (name.lower() == _COOKIE and (value in known or _identity(value) in self.cookies))
         ]
         lines = (line for line, on_error in self.cookies.values() if on_error or not failed)
         headers.extend((_COOKIE, line) for line in lines)

@@ -325,8 +325,9 @@ class SessionCalls:
         )
         tokens._only_in_cookies = frozenset(only_in_cookies)
         try:
-            tokens.model_dump_json()
-        except ValueError:
+            # All else in the body is ASCII text or a number.
+            f"{access.csrf}{refresh.csrf}".encode()
+        except UnicodeEncodeError:
             raise _too_large("the CSRF value of the presented token cannot be written as JSON") from None
         return _Answer(tokens, cookies)
 
