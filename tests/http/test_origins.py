@@ -135,9 +135,14 @@ class TestDeletionByHand:
     def test_an_image_on_another_site_deletes_nothing(self, site):
         assert knock(site, "/logout", "GET", [("Sec-Fetch-Site", "cross-site")]).cookies == []
 
-    def test_a_link_on_another_site_that_brings_the_cookies_along_works(self, site, token):
+    def test_a_link_on_another_site_deletes_nothing_although_it_brings_the_cookies_along(self, site, token):
         headers = [cookies(access_token_cookie=token), ("Sec-Fetch-Site", "cross-site")]
-        assert len(knock(site, "/logout", "GET", headers).cookies) == 4
+        assert knock(site, "/logout", "GET", headers).cookies == []
+
+    @pytest.mark.parametrize("site_of_the_page", ["none", "same-origin", None])
+    def test_a_link_of_our_own_and_an_address_that_was_typed_delete_the_cookies(self, site, token, site_of_the_page):
+        sent = [] if site_of_the_page is None else [("Sec-Fetch-Site", site_of_the_page)]
+        assert len(knock(site, "/logout", "GET", [cookies(access_token_cookie=token), *sent]).cookies) == 4
 
     def test_a_trusted_page_needs_no_proof(self):
         auth = make_auth(**COOKIES, JWT_CSRF_TRUSTED_ORIGINS=["https://front.example"])

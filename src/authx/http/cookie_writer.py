@@ -191,10 +191,13 @@ class CookieWriter:
         tokens = list(self._cookie_claims(scope))
         if not tokens:
             return not self._is_foreign(scope)
-        if not (changes and config.JWT_COOKIE_CSRF_PROTECT):
+        if not config.JWT_COOKIE_CSRF_PROTECT:
             return True
         sent = [wiring.cookie_places[kind].sent_csrf(scope) for kind in _BOTH]
-        return any(same_value(str(claims.get("csrf") or ""), value) for claims in tokens for value in sent if value)
+        if any(same_value(str(claims.get("csrf") or ""), value) for claims in tokens for value in sent if value):
+            return True
+        # A browser sends the cookies along with a link on another site too.
+        return not changes and not self._is_foreign(scope)
 
     def _cookie_claims(self, scope: Scope) -> Iterator[JSONObject]:
         """Read the tokens of this instance in a request's cookies, whatever their age."""
