@@ -17,6 +17,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+# First, because pytest-xdist reads the groups in the same hook.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Of two processes that run all tests, give one those that wait, and the other one those that work."""
     for item in items:
