@@ -1,10 +1,7 @@
-from pathlib import Path
-
 import pytest
 
-TESTS = Path(__file__).parent
-# Tests that mostly wait for other programs: browsers, commands, servers of their own.
-WAITING = ("browser", "cli", "clients", "demo")
+# Tests that drive a browser: one process has them all, since two browsers at once are too much for two cores.
+BROWSER = ("tests/browser/", "tests/demo/")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -17,13 +14,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-# First, because pytest-xdist reads the groups in the same hook.
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of two processes that run all tests, give one those that wait, and the other one those that work."""
-    for item in items:
-        folder = item.path.relative_to(TESTS).parts[0] if item.path.is_relative_to(TESTS) else ""
-        item.add_marker(pytest.mark.xdist_group("waiting" if folder in WAITING else "working"))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Give processes that share the tests a module at a time, and all tests of a browser to one of them."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByModule(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "browser" if nodeid.startswith(BROWSER) else nodeid.partition("::")[0]
+
+    return ByModule(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
