@@ -21,6 +21,8 @@ def main() -> None:
     asked = json.load(sys.stdin)
     pid, terminal = pty.fork()
     if pid == 0:
+        # A shell that starts the tests in the background lets them ignore Ctrl-C, and a child would inherit that.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, asked["columns"], 0, 0))
         os.execve(asked["command"][0], asked["command"], asked["env"])
     deadline = time.monotonic() + asked["patience"]

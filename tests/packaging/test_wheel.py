@@ -52,10 +52,11 @@ def test_the_wheel_has_the_licence(wheel, metadata):
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in wheel.namelist())
 
 
-def test_the_wheel_needs_five_distributions(metadata):
+def test_the_wheel_needs_six_distributions(metadata):
     needed = [Requirement(text) for text in metadata.get_all("Requires-Dist")]
     assert {requirement.name for requirement in needed if requirement.marker is None} == {
         "fastapi",
+        "starlette",
         "pydantic",
         "pydantic-settings",
         "cryptography",
