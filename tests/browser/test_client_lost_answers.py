@@ -13,9 +13,6 @@ from tests.browser.wire import Wire, wire_to
 from authx import AuthX, AuthXConfig
 from authx.testing import Clock
 
-pytestmark = pytest.mark.skipif(
-    "JWT_RETRY_KEY_HEADER" not in AuthXConfig.model_fields, reason="the server does not read retry keys yet"
-)
 REFRESH = "/auth/refresh"
 KEPT = "localStorage[`authx:${location.origin}/auth/:attempt`] ?? null"
 

@@ -12,12 +12,7 @@ from tests.clients.world import ANNA
 from tests.processes import running
 from tests.waiting import PATIENCE
 
-from authx import AuthXConfig
 from authx.clients import AuthXAuth, TokenPair
-
-pytestmark = pytest.mark.skipif(
-    "JWT_RETRY_KEY_HEADER" not in AuthXConfig.model_fields, reason="the server does not read retry keys yet"
-)
 
 
 def test_a_refresh_whose_answer_was_lost_is_had_an_hour_later_without_a_login(world, library):
