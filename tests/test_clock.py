@@ -18,8 +18,8 @@ from tests.doors import SECRET, make_auth
 import authx
 from authx import AuthManager, AuthX, AuthXConfig, RequestToken, TokenPayload
 from authx.clients import AuthXAuth, TokenPair
+from authx.http.ratelimit import RateLimiter
 from authx.policy import PolicyCondition, PolicyRule, build_policy_environment
-from authx.ratelimit import RateLimiter
 from authx.testing import Clock
 from authx.token import create_token
 

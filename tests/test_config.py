@@ -590,7 +590,7 @@ class TestContradictions:
     def test_form_fields_need_their_parser(self, monkeypatch):
         find = importlib.util.find_spec
         monkeypatch.setattr(
-            "authx.http.wiring.find_spec", lambda name: None if name == "python_multipart" else find(name)
+            "authx.http.runtime.find_spec", lambda name: None if name == "python_multipart" else find(name)
         )
         config = AuthXConfig(JWT_SECRET_KEY=SECRET, JWT_CSRF_CHECK_FORM=True)
         with pytest.raises(BadConfigurationError, match="pip install"):

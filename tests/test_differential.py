@@ -26,12 +26,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from joserfc.jws import JWSRegistry
 
-from authx.core import base64url, codec
-from authx.core.asymmetric import AsymmetricKey
-from authx.core.jwk import public_jwk
-from authx.core.keys import KeyRing, key_from_secret
 from authx.exceptions import JWTDecodeError
-from authx.verifier import Verifier
+from authx.jose import base64url, jws
+from authx.jose.asymmetric_key import AsymmetricKey
+from authx.jose.jwk import public_jwk
+from authx.jose.key import KeyRing, key_from_secret
+from authx.tokens.verifier import Verifier
 
 SECRET = "a secret of at least sixty-four bytes, for it also signs with HS512 !"
 NOW = 1_800_000_000
@@ -112,7 +112,7 @@ def ring(algorithm):
 
 def ours(token, algorithm):
     try:
-        return codec.decode(token, ring(algorithm))
+        return jws.decode(token, ring(algorithm))
     except JWTDecodeError:
         return None
 
@@ -526,7 +526,7 @@ def test_what_ours_signs_both_accept(fuzz, quiet):
         claims = json.loads(made.claims())
         headers = {"kid": "some-key", "x": json.loads(Draft(rng, "HS256").value())} if made.chance(2) else None
         try:
-            token = codec.encode(claims, own_key(made.algorithm), headers).encode()
+            token = jws.encode(claims, own_key(made.algorithm), headers).encode()
         except ValueError:
             # Not finite, a lone surrogate, too deep, too large: refused before it is signed.
             assert made.features & STRICTER, name

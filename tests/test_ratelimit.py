@@ -14,8 +14,8 @@ from starlette.testclient import WebSocketDenialResponse
 
 from authx.config import AuthXConfig
 from authx.exceptions import AuthXException, BadConfigurationError, RateLimitExceeded
+from authx.http.ratelimit import InMemoryBackend, LimitedGuard, RateLimiter
 from authx.main import AuthX
-from authx.ratelimit import InMemoryBackend, LimitedGuard, RateLimiter
 from authx.schema import TokenPayload
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable, Iterator
 from time import time
 
-from authx.core import codec
-from authx.core.keys import Key, KeyRing, key_from_pem, key_from_secret
-from authx.core.strict_json import JSONObject
-from authx.verifier import Verified, Verifier
+from authx.jose import jws
+from authx.jose.json_object import JSONObject
+from authx.jose.key import Key, KeyRing, key_from_pem, key_from_secret
+from authx.tokens.verifier import Verified, Verifier
 from benchmarks import tokens
 from benchmarks.cases import Case
 from benchmarks.micro import forged_bytes, micro_case
@@ -23,7 +23,7 @@ def _key(algorithm: str) -> Key:
 
 def _decoder(ring: KeyRing) -> Callable[[bytes], JSONObject]:
     """The codec, and `exp` as the floor checks it."""
-    decode = codec.decode
+    decode = jws.decode
 
     def verify(token: bytes) -> JSONObject:
         claims = decode(token, ring)
@@ -56,7 +56,7 @@ def _is_ours(result: object) -> bool:
 def _verifying(algorithm: str, ring: KeyRing) -> Iterator[Case]:
     given = tokens.encoded_ring(algorithm)
     for what, title, function in (
-        ("", "codec.decode, exp", _decoder(ring)),
+        ("", "jws.decode, exp", _decoder(ring)),
         (" whole", "Verifier, nothing remembered", _verifier(ring)),
     ):
         yield micro_case(
@@ -93,7 +93,7 @@ def cases() -> Iterable[Case]:
 
 
 def _signing(algorithm: str, key: Key) -> Case:
-    encode = codec.encode
+    encode = jws.encode
     # orjson's floor takes the same dictionaries; their values are JSON's already.
     claims: list[JSONObject] = [
         {name: value for name, value in tokens.claims().items() if isinstance(value, str | int)}
@@ -102,7 +102,7 @@ def _signing(algorithm: str, key: Key) -> Case:
     return micro_case(
         f"{algorithm} sign authx",
         SUBJECT,
-        "codec.encode",
+        "jws.encode",
         lambda one: encode(one, key),
         claims,
         accept=lambda token: isinstance(token, str) and token.count(".") == 2,

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from authx.stores import Rotation, Store, open_store
 from authx.stores.postgresql import PostgreSQLStore
 from authx.stores.redis import RedisStore
-from authx.stores.sqlite_schema import statements as sqlite_statements
+from authx.stores.sqlite.statements import statements as sqlite_statements
 from benchmarks.cases import Case, CaseError, Facts
 from benchmarks.stores.rows import ADDRESS, AGENT, DAY, RETRY_HASH, Moving, begin, fill, now
 from benchmarks.stores.servers import KINDS, folder, url
@@ -151,8 +151,8 @@ class BareRedis:
     async def open(self, sessions: list[Moving]) -> None:
         from redis.asyncio import Redis
 
-        from authx.stores.redis import _SCRIPTS
-        from authx.stores.redis_wire import _LANES
+        from authx.stores.redis.store import _SCRIPTS
+        from authx.stores.redis.wire import _LANES
 
         store = RedisStore(self._url)
         await prepared(store, sessions)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from authx.core.ids import session_id
 from authx.core.session import Revocation
 from authx.sessions.revoked import Revoked
-from authx.stores.sqlite_schema import schema
+from authx.stores.sqlite.statements import schema
 from benchmarks.apps.authx_routes import HAS_SUBJECT, Auth, access_tokens, make_auth, payload_injected
 from benchmarks.asgi import bearer, http_case
 from benchmarks.cases import Case, CaseError, Facts

@@ -16,8 +16,8 @@ from authx.exceptions import (
     TokenInvalidIssuerError,
     TokenInvalidSignatureError,
 )
+from authx.http.ratelimit import RateLimiter
 from authx.main import AuthX
-from authx.ratelimit import RateLimiter
 from authx.schema import RequestToken, SessionInfo, TokenPayload, TokenResponse
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from weakref import WeakMethod
 from pydantic import BeforeValidator, Field, PrivateAttr, TypeAdapter, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from authx.environment import TextSource, annotated_type
 from authx.exceptions import BadConfigurationError
+from authx.settings.environment import TextSource, annotated_type
 from authx.types import AlgorithmType, HTTPMethods, SameSitePolicy, TokenLocation, TokenLocations
 
 __all__ = ["AuthXConfig"]

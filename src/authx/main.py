@@ -13,30 +13,30 @@ from starlette.responses import Response
 from starlette.types import Scope
 from starlette.websockets import WebSocket
 
-from authx.clock import timestamp
+from authx.api.sessions import SessionMethods
 from authx.config import AuthXConfig
-from authx.core import checks
+from authx.core.claims import check_fresh, check_token_type
 from authx.core.scopes import require_scope_names
 from authx.dependencies import AuthXDependency
 from authx.exceptions import AuthXException, InvalidRequestError, MissingTokenError
-from authx.http.callbacks import Callback
-from authx.http.cookie_writer import CookieWriter
-from authx.http.credentials import mark_private
+from authx.http.authenticate import Gate
+from authx.http.cookie_delivery import mark_private
+from authx.http.cookies import CookieWriter
 from authx.http.errors import ErrorAnswers, respond
-from authx.http.gate import Gate
+from authx.http.guards import NO_SCOPES, Guard, make_guard
+from authx.http.hooks import Callback
 from authx.http.injections import Injection, NotADependency, SubjectGuard, TokenFinder, make_subject_guard
 from authx.http.lifespan import follow_lifespan
+from authx.http.ratelimit import LimitedGuard, LimitedGuards
 from authx.http.requirement import Requirement
-from authx.http.security import NO_SCOPES, Guard, make_guard
-from authx.http.session_methods import SessionMethods
-from authx.issuer import TokenRequest
-from authx.ratelimit import LimitedGuard, LimitedGuards
 from authx.schema import RequestToken, TokenPayload, TokenResponse
+from authx.settings.clock import timestamp
 from authx.token import to_bytes
+from authx.tokens.issuer import TokenRequest
 from authx.types import UID, RateLimitKeyFunc, StringOrSequence, T, TokenLocation, TokenType
 
 if TYPE_CHECKING:
-    from authx.http.routes import Authenticate
+    from authx.http.router import Authenticate
     from authx.stores import Store
 
 __all__ = ["AuthX"]
@@ -409,9 +409,9 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
                 raise InvalidRequestError(f"The token is longer than {wiring.max_token_bytes} bytes.")
             verified = wiring.verifier.verify(raw, self._now())
             if verify_type:
-                checks.token_type(verified.claims, token.type)
+                check_token_type(verified.claims, token.type)
             if verify_fresh:
-                checks.fresh(verified.claims)
+                check_fresh(verified.claims)
             if verify_csrf:
                 token.check_csrf(verified.claims.get("csrf"))
             if self._gate.engine is not None and verified.kind != "refresh":
@@ -649,7 +649,7 @@ class AuthX(SessionMethods, ErrorAnswers, Generic[T]):
             ValueError: A name in `paths` is unknown.
             TypeError: `authenticate` cannot be called.
         """
-        from authx.http.routes import make_router
+        from authx.http.router import make_router
 
         return make_router(self, authenticate, prefix=prefix, tags=tags, dependencies=dependencies, paths=paths)
 

@@ -19,7 +19,7 @@ from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 
-from authx.core import checks
+from authx.core.claims import wrong_type
 from authx.exceptions import (
     AuthXException,
     BadConfigurationError,
@@ -31,10 +31,10 @@ from authx.exceptions import (
     TokenTypeError,
 )
 from authx.http.errors import ErrorAnswers, install_handler
+from authx.http.guards import NO_SCOPES, Guard, scheme_nodes
 from authx.http.injections import NotADependency
 from authx.http.lifespan import follow_lifespan
 from authx.http.requirement import Requirement
-from authx.http.security import NO_SCOPES, Guard, scheme_nodes
 from authx.http.sharing import shared_between
 from authx.main import AuthX
 from authx.policy import (
@@ -135,7 +135,7 @@ class LoginGuard:
 
         Args:
             request: The request or WebSocket.
-            security_scopes: Scopes the token must have; see `authx.http.security.Guard.__call__`.
+            security_scopes: Scopes the token must have; see `authx.http.guards.Guard.__call__`.
 
         Returns:
             The token's payload.
@@ -182,7 +182,7 @@ class LoginGuard:
             except LoginTypeMismatchError as error:
                 actual = error.actual_type
             except TokenTypeError:
-                return checks.wrong_type(wanted.kind)
+                return wrong_type(wanted.kind)
             except AuthXException:
                 continue
             if actual != self.login_type:

@@ -16,10 +16,10 @@ from datetime import UTC, datetime
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from authx.clock import timestamp
 from authx.core.scopes import has_required_scopes, match_scope
 from authx.exceptions import PolicyEvaluationError
 from authx.schema import TokenPayload
+from authx.settings.clock import timestamp
 
 if TYPE_CHECKING:
     from starlette.requests import HTTPConnection

@@ -18,12 +18,12 @@ from pydantic import (
     model_validator,
 )
 
-from authx.core import checks
+from authx.core.claims import check_fresh, wrong_type
 from authx.core.csrf import same_value
 from authx.core.ids import uuid4
 from authx.core.scopes import granted_scopes, has_required_scopes, require_scope_names
-from authx.core.strict_json import JSONObject
 from authx.exceptions import CSRFError, JWTDecodeError
+from authx.jose.json_object import JSONObject
 from authx.token import create_token, decode_token, to_seconds
 from authx.types import StringOrSequence, TokenLocation, TokenType
 
@@ -236,7 +236,7 @@ class PayloadTemplate:
     """Makes payloads of the same claims again and again, without validating what has been checked.
 
     Args:
-        claims: Claims that passed `authx.core.checks.shape`.
+        claims: Claims that passed `authx.core.claims.shape`.
     """
 
     __slots__ = ("_extra", "_fields", "_is_flat", "_names")
@@ -360,9 +360,9 @@ class RequestToken(BaseModel):
         except ValidationError:
             raise JWTDecodeError("Invalid token: its claims are of wrong types") from None
         if verify_type and payload.type != self.type:
-            raise checks.wrong_type(self.type)
+            raise wrong_type(self.type)
         if verify_fresh:
-            checks.fresh({"fresh": payload.fresh})
+            check_fresh({"fresh": payload.fresh})
         if verify_csrf:
             self.check_csrf(payload.csrf)
         return payload

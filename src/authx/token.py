@@ -13,11 +13,12 @@ from math import isfinite
 from typing import Any, Final
 from uuid import UUID
 
-from authx.core import checks, codec
+from authx.core.claims import MAX_SUBJECT_LENGTH, check_audience, check_issuer, check_not_expired, is_subject
 from authx.core.ids import uuid4
-from authx.core.keys import SECRET_ALGORITHMS, Key, KeyRing, key_from_pem, key_from_secret
-from authx.core.strict_json import JSONObject
 from authx.exceptions import AuthxArgumentDeprecationWarning, JWTDecodeError
+from authx.jose import jws
+from authx.jose.json_object import JSONObject
+from authx.jose.key import SECRET_ALGORITHMS, Key, KeyRing, key_from_pem, key_from_secret
 from authx.types import UID, StringOrSequence
 
 __all__ = ["create_token", "decode_token"]
@@ -99,7 +100,7 @@ def create_token(
             raise ValueError(f"additional_data must not set {name}: it is a reserved claim")
     if data:
         claims.update(data)
-    return codec.encode(claims, _key(key, algorithm), headers)
+    return jws.encode(claims, _key(key, algorithm), headers)
 
 
 def decode_token(
@@ -143,9 +144,9 @@ def decode_token(
         raise JWTDecodeError("Token must not be empty")
     raw = to_bytes(token)
     if not verify:
-        return codec.read_unverified(raw)
+        return jws.read_unverified(raw)
     keys = [_key(key, algorithm) for algorithm in algorithms or ("HS256",)]
-    claims = codec.decode(raw, KeyRing(None, keys))
+    claims = jws.decode(raw, KeyRing(None, keys))
     _check(claims, _now(), [audience] if isinstance(audience, str) else audience, issuer)
     return claims
 
@@ -159,17 +160,17 @@ def _check(claims: JSONObject, now: float, audience: Sequence[str] | None, issue
     for name in ("sub", "jti"):
         if not isinstance(claims.get(name, ""), str):
             raise JWTDecodeError(f"Invalid token: {name} must be a string")
-    checks.not_expired(claims, now, 0)
+    check_not_expired(claims, now, 0)
     if int(claims.get("iat", 0)) > now:  # type: ignore[arg-type]
         raise JWTDecodeError("Invalid token: it is not yet valid (iat)")
     if int(claims.get("nbf", 0)) > now:  # type: ignore[arg-type]
         raise JWTDecodeError("Invalid token: it is not yet valid (nbf)")
     if issuer is not None and "iss" not in claims:
         raise JWTDecodeError("Invalid token: it has no iss claim")
-    checks.issuer(claims, issuer)
+    check_issuer(claims, issuer)
     if audience is not None and not claims.get("aud"):
         raise JWTDecodeError("Invalid token: it has no aud claim")
-    checks.audience(claims, audience)
+    check_audience(claims, audience)
 
 
 def _now() -> float:
@@ -255,8 +256,6 @@ def to_subject(uid: object) -> str:
         text = UUID.__str__(uid)
     else:
         raise TypeError(f"uid must be a str, an int or a uuid.UUID, not {type(uid).__name__}")
-    if not checks.is_subject(text):
-        raise ValueError(
-            f"uid must have 1 to {checks.MAX_SUBJECT_LENGTH} characters, and no NUL or lone surrogate among them"
-        )
+    if not is_subject(text):
+        raise ValueError(f"uid must have 1 to {MAX_SUBJECT_LENGTH} characters, and no NUL or lone surrogate among them")
     return text

@@ -10,7 +10,8 @@ import pytest
 from tests.waiting import PATIENCE
 
 from authx import __version__
-from authx.stores import postgresql_schema, sqlite_schema
+from authx.stores.postgresql import statements as postgresql_schema
+from authx.stores.sqlite import statements as sqlite_schema
 
 
 def test_a_secret_is_all_that_is_printed(authx):

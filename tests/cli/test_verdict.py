@@ -8,10 +8,10 @@ import pytest
 from authx import AuthX, AuthXConfig, RequestToken
 from authx.cli.reading import read
 from authx.cli.verdict import examine
-from authx.core import codec
-from authx.core.keys import key_from_secret
 from authx.exceptions import AuthXException
-from authx.keyring import build_ring
+from authx.jose import jws
+from authx.jose.key import key_from_secret
+from authx.tokens.configured_keys import build_ring
 
 from .conftest import SECRET
 
@@ -23,7 +23,7 @@ CLAIMS = {"sub": "anna", "jti": "one", "type": "access", "iat": NOW, "exp": NOW 
 
 def token(headers=None, key=KEY, **changes) -> str:
     claims = {name: value for name, value in (CLAIMS | changes).items() if value is not None}
-    return codec.encode(claims, key, headers)
+    return jws.encode(claims, key, headers)
 
 
 def verdict(text: str, config=CONFIG, now=NOW):

@@ -15,7 +15,7 @@ from tests.http.knock import SECRET, Clock, bearer, knock, make_auth
 
 from authx import AuthManager, AuthX, AuthXConfig
 from authx.exceptions import BadConfigurationError, InsufficientScopeError
-from authx.ratelimit import RateLimiter
+from authx.http.ratelimit import RateLimiter
 from authx.schema import TokenPayload
 
 READ = ["posts:read"]

@@ -14,8 +14,8 @@ from tests.compat.tokens import claims_of
 from tests.http.knock import COOKIES, OTHER_SECRET, SECRET, Clock, bearer, cookies, knock, make_auth
 
 from authx import AuthX, AuthXConfig, AuthXDependency, TokenPayload
-from authx.core import codec
 from authx.exceptions import AuthXException, InsufficientScopeError, MissingTokenError
+from authx.jose import jws
 
 
 def one_route(dependency, path="/p", app=None):
@@ -377,13 +377,13 @@ class TestNoThread:
 def decoded(monkeypatch):
     """Every token whose signature was looked at."""
     seen = []
-    decode = codec.decode
+    decode = jws.decode
 
     def counted(token, *args):
         seen.append(token)
         return decode(token, *args)
 
-    monkeypatch.setattr(codec, "decode", counted)
+    monkeypatch.setattr(jws, "decode", counted)
     return seen
 
 

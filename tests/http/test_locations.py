@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from tests.compat.tokens import claims_of
 from tests.http.knock import Clock, bearer, cookies, knock, make_auth
 
-from authx.core import codec
 from authx.exceptions import MissingTokenError
+from authx.jose import jws
 from authx.types import TokenLocation
 
 JSON = ("Content-Type", "application/json")
@@ -406,7 +406,7 @@ class TestWhatIsRead:
 
         auth = make_auth(JWT_TOKEN_LOCATION=[place], JWT_MAX_TOKEN_BYTES=300)
         app = make_door(auth)
-        monkeypatch.setattr(codec, "decode", never)
+        monkeypatch.setattr(jws, "decode", never)
         answer = knock(app, "/p", "POST", **put(place, "x" * 301))
         assert (answer.status, answer.json["code"]) == (400, "request_invalid")
         assert "300 bytes" in answer.json["message"]

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from tests.races.inside import log_in, make_auth, refresh, request
 from tests.races.statements import watching
+from tests.support.patience import let_stores_take_their_time
 
 from authx import AuthX
 from authx.schema import TokenPayload
@@ -24,6 +25,8 @@ async def refresh_all_at_once(auth: AuthX, token: str) -> set[str]:
 @pytest.fixture
 def scene(place, monkeypatch):
     """Runs a scenario with an instance that has warmed up, and a count of what reaches its store."""
+
+    let_stores_take_their_time(monkeypatch)
 
     def run(scenario):
         async def whole():

@@ -16,7 +16,7 @@ from authx.exceptions import RevokedTokenError, SessionRevoked, StoreUnavailable
 from authx.sessions.feed import RevocationFeed
 from authx.stores import open_store
 from authx.testing import Clock, FaultyStore
-from authx.verifier import Verified
+from authx.tokens.verifier import Verified
 
 pytestmark = pytest.mark.anyio
 

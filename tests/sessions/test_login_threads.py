@@ -9,7 +9,7 @@ from tests.http.knock import knock_once
 from tests.waiting import PATIENCE, SOON, until
 
 from authx import AuthX, AuthXConfig
-from authx.http import callbacks
+from authx.http import hooks as callbacks
 
 SECRET = "the secret of more than thirty-two letters of logins that block"
 JSON = [("Content-Type", "application/json")]

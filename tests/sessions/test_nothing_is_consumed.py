@@ -8,8 +8,8 @@ from anyio.lowlevel import checkpoint
 from tests.compat.tokens import claims_of
 from tests.sessions.world import bearer, foreign_token, sid_of
 
-from authx.core import codec
 from authx.exceptions import StoreUnavailableError
+from authx.jose import jws
 
 pytestmark = pytest.mark.anyio
 NINE_KILOBYTES = {"role": "x" * 9000}
@@ -64,7 +64,7 @@ async def test_a_refresh_that_cannot_be_signed_consumes_nothing(world, monkeypat
         raise OSError("the key is not available")
 
     with monkeypatch.context() as patch:
-        patch.setattr(codec, "encode", fail)
+        patch.setattr(jws, "encode", fail)
         with pytest.raises(OSError, match="not available"):
             await world.refresh(tokens["refresh_token"])
     world.clock.advance(60)
@@ -76,7 +76,7 @@ async def test_a_login_that_cannot_be_signed_begins_nothing(world, monkeypatch):
         raise OSError("the key is not available")
 
     with monkeypatch.context() as patch:
-        patch.setattr(codec, "encode", fail)
+        patch.setattr(jws, "encode", fail)
         with pytest.raises(OSError, match="not available"):
             await world.http.post("/enter/alice")
     assert world.writes() == 0
@@ -98,13 +98,13 @@ async def test_a_csrf_value_made_elsewhere_that_cannot_be_sent_back_is_no_500(ma
 
 
 async def test_a_refresh_signs_each_token_once(world, monkeypatch):
-    tokens, signed, encode = await world.login(), [], codec.encode
+    tokens, signed, encode = await world.login(), [], jws.encode
 
     def count(claims, *rest):
         signed.append(claims["type"])
         return encode(claims, *rest)
 
-    monkeypatch.setattr(codec, "encode", count)
+    monkeypatch.setattr(jws, "encode", count)
     assert (await world.refresh(tokens["refresh_token"])).status_code == 200
     assert signed == ["refresh", "access"]
 

@@ -10,7 +10,7 @@ from tests.waiting import PATIENCE, until
 
 from authx import AuthX, AuthXConfig
 from authx.exceptions import StoreUnavailableError
-from authx.sessions import engine
+from authx.sessions import lifecycle as engine
 from authx.stores.memory import MemoryStore
 
 pytestmark = pytest.mark.anyio

@@ -12,9 +12,7 @@ import secrets
 from collections.abc import Iterator
 
 import pytest
-from tests.waiting import PATIENCE
-
-from authx.stores import postgresql_connectors, postgresql_feed, postgresql_lanes, redis_wire
+from tests.support.patience import let_stores_take_their_time
 
 from .postgres_server import a_postgres_url, drop_tables
 
@@ -32,12 +30,7 @@ def _patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     """Let stores take their time where it is tested what all of them do: their time limits have tests of their own."""
     if "make_store" not in request.fixturenames and request.path.stem not in {"test_model", "test_protocol"}:
         return
-    monkeypatch.setattr(redis_wire, "_CONNECT_TIMEOUT", PATIENCE)
-    monkeypatch.setattr(redis_wire.Lanes.call, "__defaults__", (PATIENCE,))
-    for module in (postgresql_feed, postgresql_lanes):
-        monkeypatch.setattr(module, "STATEMENT_SECONDS", PATIENCE)
-    monkeypatch.setattr(postgresql_lanes, "_WAIT_SECONDS", PATIENCE)
-    monkeypatch.setitem(postgresql_connectors._SETTINGS, "statement_timeout", f"{1000 * PATIENCE:.0f}")
+    let_stores_take_their_time(monkeypatch)
 
 
 @pytest.fixture(scope="session")

@@ -23,9 +23,9 @@ from tests.waiting import PATIENCE, SOON, until
 
 from authx.core.session import Session
 from authx.exceptions import BadConfigurationError, StoreUnavailableError
-from authx.stores import InvalidRowError, open_store, postgresql_lanes
-from authx.stores.postgresql import PostgreSQLStore, schema
-from authx.stores.postgresql_errors import explained
+from authx.stores import InvalidRowError, open_store
+from authx.stores.postgresql import PostgreSQLStore, connections, schema
+from authx.stores.postgresql.errors import explained
 from authx.stores.rows import COLUMNS
 from authx.testing import StoreContract
 from authx.testing.contract.harness import (
@@ -717,7 +717,7 @@ async def test_a_connection_that_is_silent_for_too_long_is_dropped(raw, pool, po
         async with raw.transaction():
             await raw.execute(f"SELECT FROM {postgres_prefix}sessions FOR UPDATE")
             with monkeypatch.context() as limits:
-                limits.setattr(postgresql_lanes, "STATEMENT_SECONDS", 0.2)
+                limits.setattr(connections, "STATEMENT_SECONDS", 0.2)
                 with pytest.raises(StoreUnavailableError):
                     await advance(store, row)
         assert (await store.get(row.sid))[0] is not None
@@ -725,8 +725,8 @@ async def test_a_connection_that_is_silent_for_too_long_is_dropped(raw, pool, po
 
 
 async def test_a_caller_waits_for_a_lane_no_longer_than_it_may(raw, postgres_url, postgres_prefix, monkeypatch):
-    monkeypatch.setattr(postgresql_lanes, "_WAIT_SECONDS", 0.1)
-    monkeypatch.setattr(postgresql_lanes, "_TICK", 0.05)
+    monkeypatch.setattr(connections, "_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(connections, "_TICK", 0.05)
     async with opened(PostgreSQLStore(postgres_url, prefix=postgres_prefix, lanes=1)) as store:
         row = session_of()
         await store.create(row)

@@ -40,8 +40,8 @@ from authx.core.ids import session_id
 from authx.core.session import Cutoff, Revocation, Rotation, Session
 from authx.exceptions import BadConfigurationError, RefreshReusedError, StoreUnavailableError
 from authx.stores import InvalidRowError, open_store
-from authx.stores import redis as redis_store
 from authx.stores.redis import RedisStore
+from authx.stores.redis import store as redis_store
 from authx.testing.contract import MakeStore, StoreContract
 from authx.token import decode_token
 
@@ -868,7 +868,7 @@ async def test_a_server_that_stops_appending_is_not_waited_for_any_more() -> Non
 
 
 async def test_a_disk_that_does_not_keep_up_makes_the_store_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("authx.stores.redis_wire._WAITAOF_MS", 1)
+    monkeypatch.setattr("authx.stores.redis.wire._WAITAOF_MS", 1)
     with a_node("--appendonly", "yes", "--appendfsync", "no") as node:
         async with opened(node.url) as store:
             with pytest.raises(StoreUnavailableError):

@@ -16,8 +16,8 @@ from tests.waiting import PATIENCE, SOON, until, wait_until
 from authx.core.ids import session_id
 from authx.core.session import Cutoff, Revocation, Rotation, Session
 from authx.exceptions import BadConfigurationError, StoreUnavailableError
-from authx.stores import redis as redis_store
 from authx.stores.redis import RedisStore
+from authx.stores.redis import store as redis_store
 from authx.testing.contract import MakeStore, StoreContract
 
 pytestmark = pytest.mark.anyio

@@ -17,7 +17,7 @@ from authx.sessions.feed import RevocationFeed
 from authx.stores import Store, open_store
 from authx.stores.memory import MemoryStore
 from authx.testing import Clock, FaultyStore
-from authx.verifier import Verified
+from authx.tokens.verifier import Verified
 
 from .servers import a_node
 

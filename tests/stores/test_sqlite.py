@@ -20,9 +20,11 @@ from tests.waiting import PATIENCE, until
 from authx import AuthX, AuthXConfig
 from authx.core.session import Session
 from authx.exceptions import BadConfigurationError, StoreUnavailableError
-from authx.stores import InvalidRowError, open_store, sqlite_connections, sqlite_log
+from authx.stores import InvalidRowError, open_store
 from authx.stores.rows import COLUMNS
 from authx.stores.sqlite import SQLiteStore, schema
+from authx.stores.sqlite import connections as sqlite_connections
+from authx.stores.sqlite import log as sqlite_log
 from authx.testing import StoreContract
 from authx.testing.contract.harness import (
     DAY,

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from authx.exceptions import AuthXException, BadConfigurationError
 from authx.stores import masked_url, open_store
-from authx.stores.postgresql_url import read_url
+from authx.stores.postgresql.url import read_url
 from authx.stores.redis import RedisStore
 
 pytestmark = pytest.mark.anyio

@@ -31,7 +31,7 @@ def test_another_name_is_an_error():
 
 
 def test_the_library_does_not_import_it():
-    loaded = modules_after("import authx, authx.main, authx.http.routes, authx.http.session_calls, authx.stores.sqlite")
+    loaded = modules_after("import authx, authx.main, authx.http.router, authx.http.endpoints, authx.stores.sqlite")
     assert not {name for name in loaded if name.startswith("authx.testing")}
 
 

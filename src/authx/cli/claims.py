@@ -4,7 +4,7 @@ from typing import Final
 
 from authx.cli.words import moment, relative
 from authx.core.ids import is_session_id, session_created_at
-from authx.core.strict_json import JSONObject, JSONValue
+from authx.jose.json_object import JSONObject, JSONValue
 
 __all__ = ["meanings", "shown"]
 

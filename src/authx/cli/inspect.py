@@ -67,7 +67,7 @@ def _config(auth: str | None) -> tuple[AuthXConfig, str | None]:
 
 
 def _ring(config: AuthXConfig) -> Any:
-    from authx.keyring import build_ring
+    from authx.tokens.configured_keys import build_ring
 
     try:
         return build_ring(config)

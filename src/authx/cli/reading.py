@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from authx.core import base64url
-from authx.core.strict_json import JSONObject, NotAnObjectError, load_object
+from authx.jose import base64url
+from authx.jose.json_object import JSONObject, NotAnObjectError, load_object
 
 __all__ = ["Parts", "UnreadableTokenError", "read"]
 

@@ -56,7 +56,7 @@ def tables(kind: str, prefix: str, login_type: str | None = None) -> str:
 
     names = require_prefix(prefix) if login_type is None else namespace_prefix(require_prefix(prefix), login_type)
     if _SQL[kind] == "postgresql":
-        from authx.stores.postgresql_schema import schema as statements
+        from authx.stores.postgresql.statements import schema as statements
     else:
-        from authx.stores.sqlite_schema import schema as statements
+        from authx.stores.sqlite.statements import schema as statements
     return statements(names)

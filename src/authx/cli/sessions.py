@@ -10,7 +10,7 @@ from authx.cli.browser import browser
 from authx.cli.output import AsJson, Failure, console, first_line, printable, say, show_json, wants_json, warn
 from authx.cli.stores import Auth, LoginType, Operated, Place, Prefix, StoreURL, operate, run
 from authx.cli.words import moment, relative
-from authx.core.checks import is_subject
+from authx.core.claims import is_subject
 from authx.core.ids import is_session_id, is_session_id_of
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from authx.cli.findings import Finding, Severity
 from authx.cli.output import masked
 from authx.cli.target import said_by_authx
 from authx.cli.words import duration
-from authx.clock import timestamp
 from authx.exceptions import BadConfigurationError, StoreUnavailableError
+from authx.settings.clock import timestamp
 
 if TYPE_CHECKING:
     from authx.stores import Store

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 import typer
 
 from authx.cli.output import Failure
-from authx.clock import timestamp
 from authx.exceptions import BadConfigurationError, StoreUnavailableError
+from authx.settings.clock import timestamp
 
 if TYPE_CHECKING:
-    from authx.sessions.admin import SessionAdmin
-    from authx.sessions.engine import SessionEngine
+    from authx.sessions.info import SessionAdmin
+    from authx.sessions.lifecycle import SessionEngine
     from authx.stores import Store
 
 __all__ = ["Auth", "LoginType", "Operated", "Place", "Prefix", "StoreURL", "operate", "run"]
@@ -158,13 +158,13 @@ def _of_instance(name: str, place: Place) -> "tuple[SessionEngine, SessionAdmin]
 
 
 def _of_url(place: Place) -> "tuple[SessionEngine, SessionAdmin]":
-    from authx.issuer import SessionIds
-    from authx.sessions.admin import SessionAdmin
-    from authx.sessions.engine import Running, SessionEngine
     from authx.sessions.events import Events
+    from authx.sessions.info import SessionAdmin
+    from authx.sessions.lifecycle import Running, SessionEngine
     from authx.sessions.observed import observe
     from authx.sessions.service import SessionSettings
     from authx.stores import namespace_of, open_store
+    from authx.tokens.issuer import SessionIds
 
     url = place.url
     if not url:

@@ -7,14 +7,15 @@ from typing import Final, Literal
 from authx.cli.reading import Parts
 from authx.cli.words import duration, relative
 from authx.config import AuthXConfig
-from authx.core import checks, codec
-from authx.core.keys import KeyRing
-from authx.core.strict_json import JSONObject
+from authx.core.claims import check_audience, check_issuer, check_shape
 from authx.exceptions import AuthXException, JWTDecodeError, TokenInvalidSignatureError
+from authx.jose import jws
+from authx.jose.json_object import JSONObject
+from authx.jose.key import KeyRing
 
 __all__ = ["Problem", "Signature", "examine", "problems_of", "signature_of"]
 
-_CLOCK_SKEW: Final = 10.0  # seconds, as `authx.verifier` has it
+_CLOCK_SKEW: Final = 10.0  # seconds, as `authx.tokens.verifier` has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def signature_of(parts: Parts, ring: KeyRing) -> tuple[Signature, Problem | None
     if not ring.verifiers:
         return Signature("not checked", "no key configured"), None
     try:
-        codec.decode(parts.raw, ring)
+        jws.decode(parts.raw, ring)
     except TokenInvalidSignatureError:
         return (
             Signature("bad", f"no configured key for {algorithm} made it"),
@@ -116,7 +117,7 @@ def problems_of(claims: JSONObject, config: AuthXConfig, now: float, *, is_ours:
     """
     claims = dict(claims)
     try:
-        checks.shape(claims, config.JWT_IDENTITY_CLAIM)
+        check_shape(claims, config.JWT_IDENTITY_CLAIM)
     except JWTDecodeError as error:
         # Nothing that follows can be asked about claims of the wrong types.
         return [Problem("claims", _reason(error))]
@@ -144,9 +145,9 @@ def _dates(claims: JSONObject, config: AuthXConfig, now: float) -> Iterator[Prob
 def _names(claims: JSONObject, config: AuthXConfig, *, is_ours: bool) -> Iterator[Problem]:
     audience = config.JWT_DECODE_AUDIENCE or None
     names = [audience] if isinstance(audience, str) else audience
-    if config.JWT_DECODE_ISSUER and _fails(checks.issuer, claims, config.JWT_DECODE_ISSUER):
+    if config.JWT_DECODE_ISSUER and _fails(check_issuer, claims, config.JWT_DECODE_ISSUER):
         yield Problem("issuer", f"its issuer (iss) is not the expected {config.JWT_DECODE_ISSUER}")
-    if (is_ours or names is not None) and _fails(checks.audience, claims, names):
+    if (is_ours or names is not None) and _fails(check_audience, claims, names):
         expected = "none is expected: JWT_DECODE_AUDIENCE is not set" if names is None else f"{', '.join(names)}"
         yield Problem("audience", f"its audience (aud) is for somebody else; expected here: {expected}")
 

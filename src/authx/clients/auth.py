@@ -14,7 +14,7 @@ from authx.clients.errors import LoginError
 from authx.clients.server import Server
 from authx.clients.session import Session, State, Steps, Work, send
 from authx.clients.tokens import Refusal, TokenPair, may_be_refusal, read_refusal
-from authx.clock import timestamp
+from authx.settings.clock import timestamp
 
 if TYPE_CHECKING:
     import httpx

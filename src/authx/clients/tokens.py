@@ -8,9 +8,9 @@ from email.utils import parsedate_to_datetime
 from math import inf, isfinite
 from typing import Final, NamedTuple
 
-from authx.core.codec import read_unverified
-from authx.core.strict_json import JSONObject, load_object
 from authx.exceptions import AuthXException
+from authx.jose.json_object import JSONObject, load_object
+from authx.jose.jws import read_unverified
 
 __all__ = [
     "MAX_BODY_BYTES",

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from authx.core.session import Cutoff, Session, kills
 
-__all__ = ["Cause", "Decision", "Presented", "Verdict", "decide"]
+__all__ = ["Cause", "Decision", "Presented", "RefreshUse", "Verdict", "decide", "earlier"]
 
 Cause: TypeAlias = Literal["retry", "grace", "outage"]
 
@@ -62,6 +62,23 @@ class Presented:
     generation: int
     created_at: int
     retry_hash: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshUse:
+    """One use of a verified refresh token.
+
+    Attributes:
+        presented: What the token says of its session.
+        expires_at: The token's own end, in milliseconds; `None` if it has none.
+        lifetime: How long a token of its kind lasts, in milliseconds; `None` if it has no end.
+        now: The moment of the request, in milliseconds: one for everything that happens in it.
+    """
+
+    presented: Presented
+    expires_at: int | None
+    lifetime: int | None
+    now: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,3 +165,8 @@ def _same_attempt(presented: str | None, stored: str | None) -> bool:
     if presented is None or stored is None:
         return False
     return compare_digest(presented.encode(), stored.encode("utf-8", "surrogatepass"))
+
+
+def earlier(first: int, second: int | None) -> int:
+    """Choose the earlier of a moment and one that may not exist."""
+    return first if second is None else min(first, second)

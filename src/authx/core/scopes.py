@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from authx.core.strict_json import JSONObject
+from authx.jose.json_object import JSONObject
 
 __all__ = ["granted_scopes", "has_required_scopes", "match_scope", "missing_scopes", "require_scope_names"]
 

@@ -24,7 +24,7 @@ from authx.exceptions import (
     StoreUnavailableError,
     TokensTooLargeError,
 )
-from authx.http.credentials import send_cookies
+from authx.http.cookie_delivery import send_cookies
 from authx.http.middleware import surround_middleware
 from authx.http.openapi import describe_errors
 

@@ -10,8 +10,8 @@ from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 
 from authx.exceptions import AuthXException, MissingTokenError
-from authx.http.gate import Gate
-from authx.http.security import NO_SCOPES, Guard, Scheme, scheme_nodes, schemes_of
+from authx.http.authenticate import Gate
+from authx.http.guards import NO_SCOPES, Guard, Scheme, scheme_nodes, schemes_of
 from authx.schema import RequestToken
 from authx.types import T, TokenLocation, TokenType
 

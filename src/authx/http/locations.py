@@ -7,11 +7,11 @@ from urllib.parse import parse_qsl
 from starlette.requests import HTTPConnection, Request
 from starlette.types import Scope
 
-from authx.core.strict_json import NotAnObjectError, load_object
 from authx.exceptions import CSRFError, InvalidRequestError, MissingCSRFTokenError
 from authx.http.body import known_form_field, read_body, read_form_field
 from authx.http.headers import header_values, is_json, read_cookie
 from authx.http.origins import Origins
+from authx.jose.json_object import NotAnObjectError, load_object
 from authx.types import TokenLocation
 
 __all__ = ["CookieLocation", "Found", "HeaderLocation", "JSONLocation", "Location", "QueryLocation", "Screen"]

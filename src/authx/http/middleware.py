@@ -11,8 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketState
 
 from authx.exceptions import AuthXException
-from authx.http.callbacks import Callback
-from authx.http.credentials import CredentialsMiddleware, has_started
+from authx.http.cookie_delivery import CredentialsMiddleware, has_started
+from authx.http.hooks import Callback
 
 __all__ = ["ErrorMiddleware", "surround_middleware"]
 

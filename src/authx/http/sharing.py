@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from authx.core.keys import KeyRing
-from authx.http.gate import Gate
-from authx.http.wiring import location_names
+from authx.http.authenticate import Gate
+from authx.http.runtime import location_names
+from authx.jose.key import KeyRing
 from authx.types import TokenType
 
 __all__ = ["shared_between", "shares_a_key"]

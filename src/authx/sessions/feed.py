@@ -16,11 +16,11 @@ from math import inf
 from typing import Final
 
 from authx.core.session import Cutoff, Revocation
-from authx.core.strict_json import JSONObject
 from authx.exceptions import RevokedTokenError, SessionRevoked, StoreUnavailableError
+from authx.jose.json_object import JSONObject
 from authx.sessions.revoked import SHORTEST_WINDOW, Revoked, minute_of, moment_of
 from authx.stores import Store
-from authx.verifier import Verified
+from authx.tokens.verifier import Verified
 
 __all__ = ["RevocationFeed"]
 

@@ -5,7 +5,7 @@ from math import inf
 from typing import Any, Final
 
 from authx.core.session import Revocation
-from authx.core.strict_json import JSONObject
+from authx.jose.json_object import JSONObject
 
 __all__ = ["SHORTEST_WINDOW", "Revoked", "head_of", "minute_of", "moment_of"]
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from authx.core.ids import session_created_at
-from authx.core.rotation import Cause, Decision, Presented, Verdict, decide
+from authx.core.rotation import Cause, Decision, Presented, RefreshUse, Verdict, decide, earlier
 from authx.core.session import Cutoff, Revocation, Rotation, Session, is_sound, kills
 from authx.exceptions import (
     AuthXException,
@@ -22,7 +22,7 @@ from authx.sessions.feed import RevocationFeed
 from authx.stores import InvalidRowError, Store
 from authx.stores.rows import later
 
-__all__ = ["Client", "RefreshUse", "Rotated", "SessionSettings", "Sessions"]
+__all__ = ["Client", "Rotated", "SessionSettings", "Sessions"]
 
 _MAX_RACES: Final = 8
 
@@ -55,23 +55,6 @@ class Client:
 
     ip: str | None = None
     user_agent: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RefreshUse:
-    """One use of a verified refresh token.
-
-    Attributes:
-        presented: What the token says of its session.
-        expires_at: The token's own end, in milliseconds; `None` if it has none.
-        lifetime: How long a token of its kind lasts, in milliseconds; `None` if it has no end.
-        now: The moment of the request, in milliseconds: one for everything that happens in it.
-    """
-
-    presented: Presented
-    expires_at: int | None
-    lifetime: int | None
-    now: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -511,8 +494,3 @@ class Sessions:
             ),
             level,
         )
-
-
-def earlier(first: int, second: int | None) -> int:
-    """Choose the earlier of a moment and one that may not exist."""
-    return first if second is None else min(first, second)

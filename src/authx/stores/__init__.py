@@ -212,13 +212,13 @@ _Factory: TypeAlias = Callable[[str, str], Store]
 # Scheme -> module, the driver it imports, the extra that installs it.
 _SCHEMES: Final[dict[str, tuple[str, str, str | None]]] = {
     "memory": ("authx.stores.memory", "", None),
-    "sqlite": ("authx.stores.sqlite", "sqlite3", None),
-    "postgresql": ("authx.stores.postgresql", "asyncpg", "postgresql"),
-    "postgres": ("authx.stores.postgresql", "asyncpg", "postgresql"),
-    "redis": ("authx.stores.redis", "redis", "redis"),
-    "rediss": ("authx.stores.redis", "redis", "redis"),
-    "redis+cluster": ("authx.stores.redis", "redis", "redis"),
-    "rediss+cluster": ("authx.stores.redis", "redis", "redis"),
+    "sqlite": ("authx.stores.sqlite.store", "sqlite3", None),
+    "postgresql": ("authx.stores.postgresql.store", "asyncpg", "postgresql"),
+    "postgres": ("authx.stores.postgresql.store", "asyncpg", "postgresql"),
+    "redis": ("authx.stores.redis.store", "redis", "redis"),
+    "rediss": ("authx.stores.redis.store", "redis", "redis"),
+    "redis+cluster": ("authx.stores.redis.store", "redis", "redis"),
+    "rediss+cluster": ("authx.stores.redis.store", "redis", "redis"),
 }
 
 

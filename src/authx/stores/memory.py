@@ -12,7 +12,7 @@ from authx.core.ids import is_session_id_of, session_created_at
 from authx.core.session import Cutoff, Revocation, Rotation, Session, kills
 from authx.exceptions import BadConfigurationError
 from authx.stores import Revocations, Sessions
-from authx.stores.news import News
+from authx.stores.notifier import News
 from authx.stores.rows import KEEP_REVOCATIONS, KEEP_SESSIONS, later, subject_cutoff
 
 __all__ = ["MemoryStore", "from_url"]

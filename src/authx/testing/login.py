@@ -8,8 +8,8 @@ from urllib.request import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from authx.core.codec import read_unverified
-from authx.http.wiring import location_names
+from authx.http.runtime import location_names
+from authx.jose.jws import read_unverified
 from authx.main import AuthX
 from authx.schema import TokenResponse
 from authx.types import UID, TokenLocation, TokenType

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from authx.cli.findings.finding import Finding
 from authx.cli.findings.secrets import chosen_algorithms, secret_findings
 from authx.config import AuthXConfig
-from authx.core.keys import SECRET_ALGORITHMS
 from authx.exceptions import BadConfigurationError
-from authx.keyring import build_ring
+from authx.jose.key import SECRET_ALGORITHMS
+from authx.tokens.configured_keys import build_ring
 
 __all__ = ["key_findings"]
 

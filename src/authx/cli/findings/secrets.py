@@ -8,7 +8,7 @@ from typing import Final
 
 from authx.cli.findings.finding import Finding
 from authx.config import AuthXConfig
-from authx.core.keys import SECRET_ALGORITHMS
+from authx.jose.key import SECRET_ALGORITHMS
 
 __all__ = ["chosen_algorithms", "is_example", "is_monotonous", "secret_findings"]
 

@@ -1,0 +1,1 @@
+"""The public methods of `AuthX`, by topic."""

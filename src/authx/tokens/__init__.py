@@ -1,0 +1,1 @@
+"""Tokens as a configuration makes, verifies and presents them."""

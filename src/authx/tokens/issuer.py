@@ -1,0 +1,388 @@
+"""New tokens: which claims they carry, and whose signature."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from math import ceil
+from threading import Lock
+from typing import Any, Final, NamedTuple
+
+from authx.core.claims import check_shape
+from authx.core.csrf import access_value
+from authx.core.ids import refresh_jti, require_session_id, session_created_at, session_id, uuid4
+from authx.exceptions import BadConfigurationError, JWTDecodeError
+from authx.jose import jws
+from authx.jose.json_object import JSONObject
+from authx.jose.key import Key
+from authx.token import to_seconds, to_subject
+from authx.types import UID, StringOrSequence, TokenType
+
+__all__ = [
+    "Issued",
+    "Issuer",
+    "LoginDetails",
+    "SessionIds",
+    "TokenRequest",
+    "end_of",
+    "scope_list",
+]
+
+RESERVED: Final = frozenset({"sub", "fresh", "exp", "type", "iss", "aud", "csrf", "scopes", "nbf", "sid", "gen", "cnf"})
+# The earliest moment that a bare number can mean: 2001-09-09. Anything smaller was meant as a duration.
+_EARLIEST: Final = 1_000_000_000
+# The last second that a datetime can hold, and that the verifier reads: 9999-12-31T23:59:59Z.
+_LATEST: Final = 253_402_300_799
+
+
+class Issued(NamedTuple):
+    """A new token.
+
+    Attributes:
+        token: The compact token.
+        expires_at: Seconds since 1970 at which it ends; `None`: never.
+        csrf: Its CSRF value; empty where it needs none.
+    """
+
+    token: str
+    expires_at: int | None
+    csrf: str
+
+    def __repr__(self) -> str:
+        return f"Issued(expires_at={self.expires_at})"
+
+
+class SessionIds:
+    """Makes session ids, later than every cutoff that is known and remembered by their newest moment.
+
+    Attributes:
+        newest: Milliseconds since 1970 of the newest id made here.
+        floor: Tells from when on a subject's new sessions live, in milliseconds.
+    """
+
+    def __init__(self) -> None:
+        self.newest = 0
+        self.floor: Callable[[str], int] | None = None
+        self._lock = Lock()
+
+    def make(self, uid: str, now: int, not_before: int = 0) -> str:
+        """Make an id.
+
+        Args:
+            uid: The subject.
+            now: Milliseconds since 1970.
+            not_before: The earliest moment it may have, as a store knows it.
+
+        Returns:
+            The id.
+        """
+        moment = max(now, not_before, 0 if self.floor is None else self.floor(uid))
+        with self._lock:
+            self.newest = max(self.newest, moment)
+        return session_id(uid, moment, os.urandom(8))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRequest:
+    """What an application may say about one new token.
+
+    Attributes:
+        uid: The subject.
+        expiry: When it ends; `None` as configured.
+        data: Further claims.
+        audience: `aud`; `None` as configured, empty for none.
+        scopes: `scopes`; `None` for none.
+        headers: Further members of the JOSE header.
+        fresh: Whether the user has just proved who they are.
+        sid: The session it belongs to; `None` begins one of its own.
+        csrf: The session's CSRF value; `None` makes a random one.
+        latest: Seconds since 1970 at which it ends at the latest; `None` for no bound.
+    """
+
+    uid: UID
+    expiry: datetime | timedelta | float | None = None
+    data: Mapping[str, Any] | None = None
+    audience: StringOrSequence | None = None
+    scopes: Sequence[str] | None = None
+    headers: Mapping[str, Any] | None = None
+    fresh: bool = False
+    sid: str | None = None
+    csrf: str | None = field(default=None, repr=False)
+    latest: int | None = None
+
+
+class LoginDetails(NamedTuple):
+    """What an application may say about a login.
+
+    Attributes:
+        fresh: Whether the access token is fresh.
+        data: Further claims of both tokens.
+        scopes: What both tokens allow.
+        audience: `aud` of both.
+        headers: Further members of both JOSE headers.
+        access_expiry: When the access token ends.
+        refresh_expiry: When the refresh token ends.
+        device_info: What to note about the device.
+    """
+
+    fresh: bool
+    data: Mapping[str, Any] | None
+    scopes: Sequence[str] | None
+    audience: StringOrSequence | None
+    headers: Mapping[str, Any] | None
+    access_expiry: datetime | timedelta | float | None
+    refresh_expiry: datetime | timedelta | float | None
+    device_info: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issuer:
+    """Makes access and refresh tokens as one configuration says.
+
+    Attributes:
+        signer: The key that signs; `None` if this application only verifies.
+        missing_key_message: What to say when it is missing.
+        lifetimes: Lifetime of each type; `None` for tokens without `exp`.
+        csrf_types: The types whose tokens carry a CSRF value.
+        audience: `aud` by default.
+        issuer: `iss`, if any.
+        not_before: Whether tokens carry `nbf`.
+        identity_claim: The claim that holds the subject beside `sub`.
+        login_type: `login_type`, if the instance has one.
+        checks_login_type: Whether it accepts tokens of its own login type alone, or of none if it has none.
+        ids: Makes session ids.
+        max_age: How long a session lasts at most; `None` for no bound.
+    """
+
+    signer: Key | None
+    missing_key_message: str
+    lifetimes: Mapping[TokenType, timedelta | None]
+    csrf_types: frozenset[TokenType]
+    audience: StringOrSequence | None
+    issuer: str | None
+    not_before: bool
+    identity_claim: str
+    login_type: str | None
+    checks_login_type: bool
+    ids: SessionIds
+    max_age: timedelta | None = None
+
+    def access_token(self, request: TokenRequest, now: float) -> Issued:
+        """Sign an access token.
+
+        Args:
+            request: What it should say.
+            now: Seconds since 1970.
+
+        Returns:
+            The token.
+
+        Raises:
+            BadConfigurationError: The signing key is missing.
+            TypeError: `data` sets a reserved claim, or the uid or session id has a wrong type.
+            ValueError: An argument cannot be part of a token.
+        """
+        claims = self._claims("access", request, now)
+        claims["fresh"] = bool(request.fresh)
+        if "access" not in self.csrf_types:
+            claims["csrf"] = ""
+        elif request.csrf is not None:
+            claims["csrf"] = access_value(request.csrf)
+        else:
+            claims["csrf"] = uuid4(os.urandom(16))
+        return self._complete(claims, request)
+
+    def refresh_token(self, request: TokenRequest, now: float, generation: int = 0) -> Issued:
+        """Sign the first refresh token of a session; see `access_token` for the arguments and errors.
+
+        Args:
+            request: What it should say.
+            now: Seconds since 1970.
+            generation: 1 where the session's row is written with it, 0 where its first refresh does that.
+
+        Returns:
+            The token.
+        """
+        claims = self._claims("refresh", request, now)
+        claims["gen"] = generation
+        claims["jti"] = refresh_jti(str(claims["sid"]), generation)
+        claims["csrf"] = self.new_csrf() if request.csrf is None else request.csrf
+        return self._complete(claims, request)
+
+    def new_session(self, uid: UID, now: float) -> str:
+        """Make a session id for a subject; see `authx.core.ids.session_id`."""
+        return self.ids.make(to_subject(uid), int(now * 1000))
+
+    def new_csrf(self) -> str:
+        """Make a session's CSRF value; empty where refresh tokens need none."""
+        return uuid4(os.urandom(16)) if "refresh" in self.csrf_types else ""
+
+    def _claims(self, kind: TokenType, request: TokenRequest, now: float) -> JSONObject:
+        uid = to_subject(request.uid)
+        if request.sid is None:
+            sid = self.ids.make(uid, int(now * 1000))
+        else:
+            sid = require_session_id(request.sid, "sid=", uid)
+        issued = int(now)
+        claims: JSONObject = {
+            "sub": uid,
+            "jti": uuid4(os.urandom(16)) if kind == "access" else "",
+            "type": kind,
+            "sid": sid,
+            "iat": issued,
+        }
+        if self.not_before:
+            claims["nbf"] = issued
+        expires = self._expires(kind, request.expiry, now)
+        # Refresh tokens without an end stay so: their session's age ends them.
+        last_second = None if kind == "refresh" and expires is None else self._last_second(sid)
+        for latest in (request.latest, last_second):
+            if latest is not None:
+                expires = latest if expires is None else min(expires, latest)
+        if expires is not None:
+            claims["exp"] = expires
+        return claims
+
+    def _last_second(self, sid: str) -> int | None:
+        """Compute the end of a session's absolute age."""
+        if self.max_age is None:
+            return None
+        return int(session_created_at(sid) / 1000 + self.max_age.total_seconds())
+
+    def _expires(self, kind: TokenType, expiry: datetime | timedelta | float | None, now: float) -> int | None:
+        if expiry is None:
+            expiry = self.lifetimes[kind]
+            return None if expiry is None else end_of(int(now), expiry)
+        if isinstance(expiry, timedelta):
+            if expiry <= timedelta(0):
+                raise ValueError(f"expiry={expiry!r} has passed already; a token needs a lifetime of more than 0")
+            moment: float = end_of(int(now), expiry)
+        else:
+            moment = _moment(expiry, now)
+        if not moment <= _LATEST:
+            raise ValueError("expiry= is beyond the year 9999, so no verifier could read it")
+        return ceil(moment)
+
+    def _complete(self, claims: JSONObject, request: TokenRequest) -> Issued:
+        audience = self.audience if request.audience is None else request.audience
+        if audience:
+            claims["aud"] = audience if isinstance(audience, str) else list(audience)
+        if self.issuer:
+            claims["iss"] = self.issuer
+        if request.scopes is not None:
+            claims["scopes"] = scope_list(request.scopes)
+        if self.identity_claim != "sub":
+            claims[self.identity_claim] = claims["sub"]
+        if request.data:
+            self.add_data(claims, request.data)
+        if self.login_type is not None:
+            claims["login_type"] = self.login_type
+        if request.data or request.audience:
+            self.refuse_unacceptable(claims)
+        token = self.sign(claims, request.headers)
+        expires: Any = claims.get("exp")
+        return Issued(token, expires, str(claims["csrf"]))
+
+    def refuse_unacceptable(self, claims: JSONObject) -> None:
+        """What this instance would never accept it does not sign.
+
+        Args:
+            claims: Claims about to be signed.
+
+        Raises:
+            ValueError: One of them is of a wrong type or size.
+        """
+        try:
+            check_shape(dict(claims), self.identity_claim)
+        except JWTDecodeError as error:
+            raise ValueError(str(error).removeprefix("Invalid token: ")) from None
+        if self.checks_login_type and claims.get("login_type") != self.login_type:
+            raise ValueError(
+                "login_type is not a claim to set: tokens have the login type of their AuthX; pass "
+                'AuthX(config, login_type="...")'
+            )
+
+    def sign(self, claims: JSONObject, headers: Mapping[str, Any] | None) -> str:
+        """Sign claims as they are.
+
+        Args:
+            claims: The claims.
+            headers: Further members of the JOSE header.
+
+        Returns:
+            The compact token.
+
+        Raises:
+            BadConfigurationError: The signing key is missing.
+        """
+        if self.signer is None or not self.signer.can_sign:
+            raise self.missing_key()
+        return jws.encode(claims, self.signer, headers)
+
+    def missing_key(self) -> BadConfigurationError:
+        """Make the error for settings without the key that signs."""
+        return BadConfigurationError(self.missing_key_message)
+
+    def add_data(self, claims: JSONObject, data: Mapping[str, Any]) -> None:
+        """Add an application's claims; an instance's own login type stays.
+
+        Args:
+            claims: The token's claims.
+            data: What to add.
+
+        Raises:
+            TypeError: One of them is reserved.
+        """
+        taken = (RESERVED | {self.identity_claim}) & data.keys()
+        if taken:
+            names = ", ".join(sorted(taken))
+            raise TypeError(f"data= must not set {names}: reserved; there is an argument or a setting for each of them")
+        claims.update(data)
+        if self.login_type is not None:
+            claims["login_type"] = self.login_type
+
+
+def end_of(issued: int, lifetime: timedelta) -> int:
+    """Compute `exp` of a token from its `iat`, both in seconds since 1970.
+
+    Args:
+        issued: The token's `iat`.
+        lifetime: How long it lives; rounded up to whole seconds, at least one.
+
+    Returns:
+        Its `exp`.
+    """
+    return issued + max(1, ceil(lifetime.total_seconds()))
+
+
+def _moment(expiry: datetime | float, now: float) -> float:
+    """Read an expiry that is a point in time."""
+    if not isinstance(expiry, datetime | int | float) or isinstance(expiry, bool):
+        raise TypeError(
+            f"expiry= is a {type(expiry).__name__}; pass a timedelta, a datetime or seconds since 1970 as a number"
+        )
+    if not isinstance(expiry, datetime) and expiry < _EARLIEST:
+        raise ValueError(
+            f"expiry={expiry!r} is a moment in 1970-2001, not a duration; pass timedelta(seconds={expiry!r})"
+        )
+    moment = to_seconds(expiry, now)
+    if not moment > now:
+        raise ValueError(f"expiry={expiry!r} has passed already; pass a timedelta or a time in the future")
+    return moment
+
+
+def scope_list(scopes: object) -> list[Any]:
+    """Take an application's scopes.
+
+    Args:
+        scopes: A list of texts.
+
+    Returns:
+        A list of its own.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    if isinstance(scopes, str) or not isinstance(scopes, Sequence) or not all(isinstance(s, str) for s in scopes):
+        raise ValueError("scopes must be a list of texts, for example ['posts:read']")
+    return list(scopes)

@@ -1,0 +1,228 @@
+"""From token text to claims that can be trusted, and the memory that makes the second look cheap."""
+
+from collections import OrderedDict
+from collections.abc import Collection
+from contextlib import suppress
+from math import inf
+from typing import Any, Final
+
+from authx.core.claims import check_audience, check_dates, check_issuer, check_login_type, check_shape
+from authx.core.ids import session_created_at
+from authx.exceptions import JWTDecodeError, LoginTypeMismatchError, TokenExpiredError
+from authx.jose import jws
+from authx.jose.json_object import JSONObject
+from authx.jose.key import KeyRing
+from authx.schema import PayloadTemplate, TokenPayload
+
+__all__ = ["Verified", "Verifier"]
+
+# Hosts' clocks differ: a token from the next machine may be issued some seconds ahead of this one's time.
+_CLOCK_SKEW: Final = 10.0
+
+
+class Verified:
+    """The claims of a verified token. They are shared: do not change them, and hand out `payload()`.
+
+    Attributes:
+        claims: The claims, of good shape.
+        expires: Seconds since 1970 from which on they are too old.
+        begins: Seconds since 1970 before which they are too young.
+        kind: The token's type, as it says.
+        known_at: Seconds since 1970 at which it was last known not to be revoked: when it was issued, or later.
+        cleared_in: The state of the revocation feed in which it was found not to be revoked.
+        cleared_until: Seconds since 1970 until which that state answers for it.
+    """
+
+    __slots__ = (
+        "_asked",
+        "_template",
+        "begins",
+        "claims",
+        "cleared_in",
+        "cleared_until",
+        "expires",
+        "kind",
+        "known_at",
+    )
+
+    def __init__(self, claims: JSONObject, expires: float, begins: float) -> None:
+        self.claims = claims
+        self.expires = expires
+        self.begins = begins
+        self.kind = claims.get("type")
+        self.known_at: float = claims["iat"]  # type: ignore[assignment]
+        self.cleared_in: object = None
+        self.cleared_until = 0.0
+        self._asked = False
+        self._template: PayloadTemplate | None = None
+
+    def payload(self) -> TokenPayload:
+        """Make a payload of the claims.
+
+        Returns:
+            A payload of its own for each caller.
+        """
+        template = self._template
+        if template is not None:
+            return template.make()
+        template = PayloadTemplate(self.claims)
+        if not self._asked:
+            # Most tokens of a busy service are seen once: the first payload is made without a copy.
+            self._asked = True
+            return template.make_last()
+        self._template = template
+        return template.make()
+
+
+class Verifier:
+    """Signature, shape, times, issuer, audience and login type of a token; the caller checks what follows.
+
+    A token once verified is remembered, text and claims, until its `exp`. Times are checked again each
+    time; everything else depends on the text and on this object alone.
+
+    Args:
+        ring: The keys that may have signed.
+        leeway: Seconds by which `exp` may be past.
+        issuer: The expected `iss`, if any.
+        audience: The expected `aud` values, if any.
+        identity_claim: The claim that holds the subject.
+        login_type: The login type that a token must be of, if the instance has one.
+        checks_login_type: Whether an instance without a login type refuses tokens that have one: where there is a
+            store, their sessions and revocations are in a namespace that it does not read.
+        may_lack_exp: Types whose tokens may go without `exp`.
+        max_age: Seconds that a session lasts at most, and with it its access tokens; `None` for no bound.
+        remember: How many tokens to remember; 0 turns it off.
+    """
+
+    __slots__ = (
+        "_audience",
+        "_checks_login_type",
+        "_identity_claim",
+        "_issuer",
+        "_leeway",
+        "_login_type",
+        "_max_age",
+        "_may_lack_exp",
+        "_remembered",
+        "_room",
+        "_skew",
+        "ring",
+    )
+
+    def __init__(
+        self,
+        ring: KeyRing,
+        *,
+        leeway: float = 0,
+        issuer: str | None = None,
+        audience: Collection[str] | None = None,
+        identity_claim: str = "sub",
+        login_type: str | None = None,
+        checks_login_type: bool = False,
+        may_lack_exp: Collection[str] = (),
+        max_age: float | None = None,
+        remember: int = 0,
+    ) -> None:
+        self.ring = ring
+        self._leeway = leeway
+        self._skew = max(leeway, _CLOCK_SKEW)
+        self._issuer = issuer
+        self._audience = audience
+        self._identity_claim = identity_claim
+        self._login_type = login_type
+        self._checks_login_type = checks_login_type or login_type is not None
+        self._may_lack_exp = may_lack_exp
+        self._max_age = inf if max_age is None else max_age
+        self._room = remember
+        self._remembered: OrderedDict[bytes, Verified] = OrderedDict()
+
+    def recall(self, token: bytes, now: float) -> Verified | None:
+        """Look up a token that was verified before and is still good at this moment.
+
+        Args:
+            token: The compact token.
+            now: Seconds since 1970.
+
+        Returns:
+            Its claims; `None` does not mean that anything is wrong.
+        """
+        known = self._remembered.get(token)
+        return known if known is not None and known.begins <= now < known.expires else None
+
+    def read(self, token: bytes) -> JSONObject:
+        """Read a token whatever its age: signature, shape and login type are checked, nothing else. For ending it.
+
+        Args:
+            token: The compact token.
+
+        Returns:
+            Its claims.
+
+        Raises:
+            JWTDecodeError: Not a token of ours, or of another login type.
+        """
+        claims = jws.decode(token, self.ring)
+        check_shape(claims, self._identity_claim)
+        if self._checks_login_type:
+            try:
+                check_login_type(claims, self._login_type)
+            except LoginTypeMismatchError as error:
+                raise JWTDecodeError(str(error)) from None
+        return claims
+
+    def verify(self, token: bytes, now: float) -> Verified:
+        """Verify a token.
+
+        Args:
+            token: The compact token.
+            now: Seconds since 1970.
+
+        Returns:
+            Its claims, of good shape.
+
+        Raises:
+            JWTDecodeError: Or a child of it, that says what is wrong.
+            LoginTypeMismatchError: It is a good token of another login type.
+        """
+        known = self.recall(token, now)
+        if known is not None:
+            return known
+        claims = jws.decode(token, self.ring)
+        check_shape(claims, self._identity_claim)
+        check_dates(claims, now, self._leeway, self._skew)
+        if "exp" not in claims and claims.get("type") not in self._may_lack_exp:
+            raise JWTDecodeError("Invalid token: exp is missing")
+        if self._issuer is not None:
+            check_issuer(claims, self._issuer)
+        if self._audience is not None or "aud" in claims:
+            check_audience(claims, self._audience)
+        if self._checks_login_type:
+            check_login_type(claims, self._login_type)
+        end, nbf = self._end_of(claims) + self._leeway, claims.get("nbf", 0)
+        if end <= now:
+            raise TokenExpiredError("Session has expired")
+        verified = Verified(
+            claims,
+            end,
+            max(claims["iat"], nbf) - self._skew,  # type: ignore[type-var, operator]
+        )
+        if self._room:
+            self._remember(token, verified)
+        return verified
+
+    def _end_of(self, claims: JSONObject) -> float:
+        """Find the end of a token: its own, or that of its session where it says that it lives longer."""
+        exp: Any = claims.get("exp", inf)
+        sid = claims.get("sid")
+        # Of a refresh token the age is judged with everything else about its session.
+        if sid is None or claims.get("type") == "refresh":
+            return float(exp)
+        return min(float(exp), session_created_at(str(sid)) / 1000 + self._max_age)
+
+    def _remember(self, token: bytes, verified: Verified) -> None:
+        remembered = self._remembered
+        if len(remembered) >= self._room:
+            # Where another thread makes room at the same moment, that is room enough.
+            with suppress(KeyError):
+                remembered.popitem(last=False)
+        remembered[token] = verified
