@@ -113,7 +113,7 @@ class PostgreSQLStore:
             self._advance = self._sql.advance_relaxed
         else:
             raise BadConfigurationError("PostgreSQLStore takes either a URL or a pool")
-        self._opened: PerLoop[_Opened] = PerLoop(self._open, _Opened.abandon, _Opened.close)
+        self._opened: PerLoop[_Opened] = PerLoop(self._open, _Opened.close, _Opened.abandon)
         self._closing: set[asyncio.Task[None]] = set()
 
     def __repr__(self) -> str:

@@ -47,8 +47,8 @@ import asyncio
 import contextlib
 import logging
 import re
-from collections.abc import AsyncGenerator, Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from hashlib import sha256
 from importlib import resources
 from time import monotonic
@@ -102,27 +102,6 @@ def _scripts() -> dict[str, Script]:
 _SCRIPTS: Final = _scripts()
 
 
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    """What belongs to one event loop and process."""
-
-    wire: Wire
-    keeper: AsyncGenerator[None, None]
-
-
-async def _keep(wire: Wire) -> AsyncGenerator[None, None]:
-    # An event loop finishes its asynchronous generators before it closes: so no connection outlives it, though
-    # nobody called `close`.
-    try:
-        yield
-    finally:
-        await wire.close()
-
-
-def _abandon(opened: _Opened) -> None:
-    """Do nothing: its keeper let go of it when its event loop ended."""
-
-
 class RedisStore:
     """Sessions in Redis 6.2 or later, or Valkey, by redis-py.
 
@@ -152,7 +131,7 @@ class RedisStore:
         self._url, self._client, self._prefix = url, client, require_prefix(prefix)
         self._feed = f"{prefix}{{feed}}"
         self._entries, self._untils, self._everyone, self._version = (f"{self._feed}{end}" for end in "euav")
-        self._opened: PerLoop[_Opened] = PerLoop(self._start, _abandon)
+        self._opened: PerLoop[Wire] = PerLoop(self._start, lambda wire: wire.close())
         # In a cluster: the cutoff of everyone, when it was read, and when it was last asked for.
         self._seen, self._seen_at, self._asked_at = "", float("-inf"), float("-inf")
 
@@ -186,9 +165,7 @@ class RedisStore:
 
     async def close(self) -> None:
         """Let go of every connection of ours. See `Store.close`."""
-        opened = await self._opened.pop()
-        if opened is not None:
-            await opened.keeper.aclose()
+        await self._opened.close()
 
     async def create_schema(self) -> None:
         """Note the version of the layout of the keys; there is nothing else to create. See `Store.create_schema`."""
@@ -479,18 +456,11 @@ class RedisStore:
         wire = await self._wire()
         return int(_text(await wire.run(_SCRIPTS["now"], (self._version,), ())))
 
-    async def _start(self) -> _Opened:
-        wire = self._make()
-        keeper = _keep(wire)
-        # Runs to its `yield` without a pause, and so makes the loop know it.
-        await anext(keeper)
-        return _Opened(wire, keeper)
+    async def _start(self) -> Wire:
+        return self._make()
 
     async def _wire(self) -> Wire:
-        opened = self._opened.here()
-        if opened is None:
-            opened = await self._opened.get()
-        return opened.wire
+        return self._opened.here() or await self._opened.get()
 
     async def _known(self, wire: Wire, age: float = _FRESH) -> tuple[tuple[str, ...], str]:
         # The key by which a script sees the cutoff of everyone, or that cutoff.

@@ -96,7 +96,7 @@ class SQLiteStore:
         self._prefix = require_prefix(prefix)
         self._tables = schema(prefix)
         self._sql = statements(prefix)
-        self._connections = PerLoop(self._connect, Connections.abandon, Connections.close)
+        self._connections = PerLoop(self._connect, Connections.close, Connections.abandon)
         # Tells cursors of this object from those of others, which may be of another file.
         self._name = secrets.token_hex(4)
         self._news = News()
