@@ -1,4 +1,9 @@
+import os
+
 import pytest
+
+# Before anything imports them: what their asserts compared is shown when one fails.
+pytest.register_assert_rewrite("tests.support", "tests.compat.answers", "tests.compat.cookies", "tests.sessions.world")
 
 # Tests that drive a browser: one process has them all, since two browsers at once are too much for two cores.
 BROWSER = ("tests/browser/", "tests/demo/")
@@ -24,6 +29,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
             return "browser" if nodeid.startswith(BROWSER) else nodeid.partition("::")[0]
 
     return ByModule(config, log)
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.upper().startswith("JWT_"):
+            monkeypatch.delenv(name)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from fastapi import Request, Response
 from pydantic import ValidationError
-from tests.compat.tokens import OTHER_SECRET, bearer, claims_of, forge_access, header_of
-from tests.doors import SECRET, make_auth, make_door, with_cookie
+from tests.support.apps import SECRET, make_auth, make_door, with_cookie
+from tests.support.tokens import OTHER_SECRET, bearer, claims_of, forge_access, header_of
 
 from authx import AuthX, AuthXConfig
 from authx.exceptions import BadConfigurationError, RefreshReusedError

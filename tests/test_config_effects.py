@@ -17,8 +17,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from fastapi import Request, Response
-from tests.compat.tokens import OTHER_SECRET, bearer, claims_of, forge, forge_access, header_of
-from tests.doors import SECRET, make_auth, make_door, make_expired, with_cookie
+from tests.support.apps import SECRET, make_auth, make_door, make_expired, with_cookie
+from tests.support.tokens import OTHER_SECRET, bearer, claims_of, forge, forge_access, header_of
 
 from authx import AuthX, AuthXConfig
 from authx.exceptions import (

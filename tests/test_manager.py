@@ -10,7 +10,7 @@ import pytest
 from fastapi import Depends, FastAPI, Request, WebSocket
 from fastapi.testclient import TestClient
 from starlette.testclient import WebSocketDenialResponse
-from tests.doors import make_expired
+from tests.support.apps import make_expired
 
 from authx.config import AuthXConfig
 from authx.exceptions import (

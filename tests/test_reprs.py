@@ -7,7 +7,7 @@ import pkgutil
 
 import pytest
 from pydantic import BaseModel
-from tests.doors import SECRET, make_auth
+from tests.support.apps import SECRET, make_auth
 
 import authx
 from authx.schema import RequestToken, SessionTokens, TokenPayload

@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from tests.browser.tabs import BEGIN, application, open_tab
 from tests.browser.wire import Wire
-from tests.components import require_chromium
-from tests.waiting import PATIENCE
+from tests.support.components import require_chromium
+from tests.support.waiting import PATIENCE
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
 MILLISECONDS = 1000 * PATIENCE

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import uvicorn
 from fastapi import FastAPI
-from tests.waiting import PATIENCE
+from tests.support.waiting import PATIENCE
 
 
 @contextmanager

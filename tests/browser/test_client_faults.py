@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page
 from tests.browser.tabs import ANNA, ME, application, begin, last_change, open_tab, start
 from tests.browser.wire import Wire, refusal
-from tests.waiting import PATIENCE, wait_until
+from tests.support.waiting import PATIENCE, wait_until
 
 REFRESH = "/auth/refresh"
 LET_EXPIRE = "shift += 20 * 60 * 1000"

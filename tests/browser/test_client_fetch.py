@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page
 from tests.browser.tabs import ANNA, ME, NO_LOCKS, application, last_change, open_tab
 from tests.browser.wire import Answer, Exchange, Wire, refusal
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 REFRESH = "/auth/refresh"
 EXPIRED = refusal(401, "refresh", "token_expired")

@@ -6,7 +6,7 @@ import re
 import pytest
 from tests.browser.tabs import ANNA, ME, NO_LOCKS, begin, open_tab
 from tests.browser.wire import Answer, Wire, refusal
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 REFRESH = "/auth/refresh"
 HEADER = "idempotency-key"

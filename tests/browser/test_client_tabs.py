@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page
 from tests.browser.tabs import ANNA, ME, NO_LOCKS, application, begin, open_tab
 from tests.browser.wire import Wire, refusal
-from tests.waiting import PATIENCE, wait_until
+from tests.support.waiting import PATIENCE, wait_until
 
 REFRESH = "/auth/refresh"
 TEN = f"Promise.all(Array.from({{ length: 10 }}, () => {ME}))"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tests.waiting import PATIENCE
+from tests.support.waiting import PATIENCE
 
 HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 # Longer than any test waits for something else while it holds an answer back.

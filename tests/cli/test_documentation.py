@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.docs.pages import ROOT
-from tests.waiting import PATIENCE
+from tests.support.waiting import PATIENCE
 
 from authx import AuthX, AuthXConfig
 

@@ -13,8 +13,8 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
-from tests.processes import running
-from tests.waiting import PATIENCE, SOON, wait_until
+from tests.support.processes import running
+from tests.support.waiting import PATIENCE, SOON, wait_until
 
 from authx import AuthX, AuthXConfig
 

@@ -7,7 +7,7 @@ from base64 import urlsafe_b64decode
 from contextlib import closing
 
 import pytest
-from tests.waiting import PATIENCE
+from tests.support.waiting import PATIENCE
 
 from authx import __version__
 from authx.stores.postgresql import statements as postgresql_schema

@@ -11,8 +11,8 @@ import pytest
 from tests.clients.fake import holds
 from tests.clients.wire import wire_to
 from tests.clients.world import ANNA, World
-from tests.processes import running
-from tests.waiting import PATIENCE
+from tests.support.processes import running
+from tests.support.waiting import PATIENCE
 
 from authx.clients import AuthXAuth, TokenPair
 

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 from tests.clients.fake import BASE, BUSY, PAIR, REFRESH
 from tests.clients.world import ANNA
-from tests.waiting import PATIENCE, until, wait_until
+from tests.support.waiting import PATIENCE, until, wait_until
 
 from authx.clients import AuthXAuth, LoginError, TokenPair
 from authx.clients.session import Flight, Session

@@ -9,8 +9,8 @@ import httpx2
 import pytest
 from tests.clients.wire import wire_to
 from tests.clients.world import ANNA
-from tests.processes import running
-from tests.waiting import PATIENCE
+from tests.support.processes import running
+from tests.support.waiting import PATIENCE
 
 from authx.clients import AuthXAuth, TokenPair
 

@@ -7,7 +7,7 @@ import sys
 import httpx
 import httpx2
 import pytest
-from tests.waiting import PATIENCE
+from tests.support.waiting import PATIENCE
 
 import authx.clients
 from authx.clients import AuthXAuth, TokenPair

@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 from tests.browser.serving import served
 from tests.clients.fake import BASE, PAIR, REFRESH, holds
-from tests.waiting import PATIENCE
+from tests.support.waiting import PATIENCE
 
 from authx.clients import AuthXAuth, LoginError
 

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from tests.waiting import PATIENCE
+from tests.support.waiting import PATIENCE
 
 
 class Wire:

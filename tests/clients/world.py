@@ -10,8 +10,8 @@ from datetime import timedelta
 import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from tests.processes import Port
-from tests.waiting import PATIENCE, until
+from tests.support.processes import Port
+from tests.support.waiting import PATIENCE, until
 
 from authx import AuthX, AuthXConfig
 from authx.testing import Clock

@@ -1,24 +1,16 @@
-import os
 from collections.abc import Iterator
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from fastapi.testclient import TestClient
+from tests.support.tokens import SECRET
 
 from authx import AuthX, AuthXConfig
 
 from .answers import Browse, Check, MakeAuth, MakeConfig, Mode
-from .tokens import SECRET
 
 PemPair = tuple[str, str]
-
-
-@pytest.fixture(autouse=True)
-def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in os.environ:
-        if name.upper().startswith("JWT_"):
-            monkeypatch.delenv(name)
 
 
 @pytest.fixture(params=["rfc", "authx"])

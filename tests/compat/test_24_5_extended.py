@@ -3,6 +3,7 @@
 import pytest
 from fastapi import Depends, FastAPI, HTTPException, Request
 from pydantic import BaseModel
+from tests.support.tokens import OTHER_SECRET, bearer, claims_of
 
 from authx import (
     AuthManager,
@@ -16,7 +17,6 @@ from authx import (
 )
 
 from .answers import MISSING, Refusal
-from .tokens import OTHER_SECRET, bearer, claims_of
 
 DENIED = Refusal("PolicyDeniedError", None, 403, "policy_denied", "forbidden", error=None, authx_status=403)
 

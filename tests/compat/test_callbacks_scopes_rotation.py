@@ -9,12 +9,12 @@ from fastapi.responses import JSONResponse
 from sqlalchemy import String, create_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.pool import StaticPool
+from tests.support.tokens import OTHER_SECRET, SECRET, bearer, claims_of
 
 from authx import AuthX, AuthXConfig, TokenPayload
 from authx.exceptions import InsufficientScopeError
 
 from .answers import BAD_SIGNATURE, NO_SCOPE, REVOKED
-from .tokens import OTHER_SECRET, SECRET, bearer, claims_of
 
 OLD_SECRET = "the secret of last year, still accepted today"
 

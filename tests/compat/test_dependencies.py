@@ -8,12 +8,12 @@ from pydantic import BaseModel
 from sqlalchemy import String, create_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.pool import StaticPool
+from tests.support.tokens import bearer
 
 from authx import AuthX, RequestToken, TokenPayload
 from authx.exceptions import AuthXException
 
 from .answers import CSRF_MISMATCH, MISSING, NOT_ACCESS, NOT_FRESH, NOT_REFRESH
-from .tokens import bearer
 
 
 class User(BaseModel):

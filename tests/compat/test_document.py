@@ -13,8 +13,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from tests.processes import running
-from tests.waiting import PATIENCE
+from tests.support.processes import running
+from tests.support.tokens import bearer, claims_of
+from tests.support.waiting import PATIENCE
 
 from .answers import (
     CSRF_MISMATCH,
@@ -26,7 +27,6 @@ from .answers import (
     REFRESH_MISSING,
     Check,
 )
-from .tokens import bearer, claims_of
 
 HERE = Path(__file__).parent
 CREDENTIALS = {"username": "test", "password": "test"}

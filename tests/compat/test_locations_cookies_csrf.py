@@ -3,6 +3,7 @@
 import pytest
 from fastapi import Depends, FastAPI, Form, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
+from tests.support.tokens import bearer
 
 from authx import AuthXDependency, RequestToken, TokenPayload
 from authx.exceptions import AuthXException
@@ -15,7 +16,6 @@ from .answers import (
     NOT_ACCESS,
     REFRESH_MISSING,
 )
-from .tokens import bearer
 
 ALL_LOCATIONS = ["headers", "cookies", "json", "query"]
 

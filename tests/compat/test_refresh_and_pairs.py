@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 from fastapi import Depends, FastAPI, HTTPException, Response
+from tests.support.tokens import bearer, claims_of
 
 from authx import AuthXDependency, TokenPayload, TokenResponse
 
 from .answers import MISSING, NOT_ACCESS, NOT_FRESH, NOT_REFRESH, REFRESH_INVALID, REFRESH_MISSING
-from .tokens import bearer, claims_of
 
 FOUR_COOKIES = {"access_token_cookie", "csrf_access_token", "refresh_token_cookie", "csrf_refresh_token"}
 

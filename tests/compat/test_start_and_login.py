@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 import pytest
 from fastapi import Depends, FastAPI, HTTPException, Request
 from pydantic import BaseModel
+from tests.support.tokens import SECRET, bearer
 
 import authx
 from authx import AuthX, AuthXConfig, TokenPayload
 
 from .answers import INVALID, MISSING
-from .tokens import SECRET, bearer
 
 RIGHT = {"username": "test", "password": "test"}
 

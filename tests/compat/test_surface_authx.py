@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from fastapi import Depends, FastAPI, Request
+from tests.support.tokens import bearer, claims_of, header_of
 
 from authx import AuthX, AuthXConfig, RequestToken, TokenResponse
 from authx.exceptions import (
@@ -14,7 +15,6 @@ from authx.exceptions import (
 )
 
 from .answers import MISSING
-from .tokens import bearer, claims_of, header_of
 
 RESERVED = ["sub", "fresh", "exp", "type", "iss", "aud", "csrf", "scopes", "nbf", "sid", "gen", "cnf"]
 CREATORS = ["create_access_token", "create_refresh_token"]

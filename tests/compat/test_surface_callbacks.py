@@ -4,12 +4,12 @@ from functools import partial
 
 import pytest
 from fastapi import Depends, FastAPI, Request, Response
+from tests.support.tokens import bearer, claims_of, header_of
 
 from authx import AuthXDependency, RequestToken, TokenPayload
 
 from .answers import REVOKED
 from .cookies import set_cookies_of
-from .tokens import bearer, claims_of, header_of
 
 BLOCKLIST_SETTERS = ["set_token_blocklist", "set_callback_token_blocklist"]
 SUBJECT_SETTERS = ["set_subject_getter", "set_callback_get_model_instance"]

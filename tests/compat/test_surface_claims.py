@@ -6,10 +6,9 @@ import uuid
 from base64 import urlsafe_b64encode
 
 import pytest
+from tests.support.tokens import claims_of, header_of
 
 from authx import AuthX, RequestToken
-
-from .tokens import claims_of, header_of
 
 COOKIES = {"JWT_TOKEN_LOCATION": ["headers", "cookies"]}
 

@@ -4,11 +4,10 @@ from datetime import timedelta
 
 import pytest
 from pydantic import ValidationError
+from tests.support.tokens import OTHER_SECRET, SECRET
 
 from authx import AuthX, AuthXConfig, RequestToken
 from authx.exceptions import BadConfigurationError
-
-from .tokens import OTHER_SECRET, SECRET
 
 DEFAULTS = {
     "JWT_ALGORITHM": "HS256",

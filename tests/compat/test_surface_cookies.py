@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse, RedirectResponse, Response
+from tests.support.tokens import claims_of
 
 from .cookies import set_cookies_of
-from .tokens import claims_of
 
 KINDS = ["access", "refresh"]
 ALL_FOUR = {"access_token_cookie", "csrf_access_token", "refresh_token_cookie", "csrf_refresh_token"}

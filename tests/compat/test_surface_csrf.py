@@ -2,11 +2,11 @@
 
 import pytest
 from fastapi import Depends, FastAPI, Form
+from tests.support.tokens import claims_of, forge_access
 
 from authx import TokenPayload
 
 from .answers import CSRF_MISMATCH, CSRF_MISSING
-from .tokens import claims_of, forge_access
 
 SAFE = ["GET", "HEAD", "OPTIONS"]
 UNSAFE = ["POST", "PUT", "PATCH", "DELETE"]

@@ -3,6 +3,7 @@
 import pytest
 from fastapi import Depends, FastAPI, Request
 from fastapi.responses import JSONResponse
+from tests.support.tokens import OTHER_SECRET, bearer, forge, forge_access
 
 from authx import AuthX, exceptions
 from authx.exceptions import AuthXException, BadConfigurationError
@@ -22,7 +23,6 @@ from .answers import (
     REVOKED,
     Refusal,
 )
-from .tokens import OTHER_SECRET, bearer, forge, forge_access
 
 PARENTS = {
     "AuthXException": "Exception",

@@ -5,11 +5,11 @@ import json
 import pytest
 from fastapi import Depends, FastAPI
 from pydantic import BaseModel
+from tests.support.tokens import bearer, forge_access
 
 from authx import TokenPayload
 
 from .answers import BROKEN_REQUEST, INVALID, MISSING, NOT_ACCESS, NOT_REFRESH, REFRESH_MISSING
-from .tokens import bearer, forge_access
 
 
 class Note(BaseModel):

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from pydantic import ValidationError
+from tests.support.tokens import OTHER_SECRET, SECRET, claims_of, forge, forge_access, header_of
 
 from authx import RequestToken, TokenPayload, TokenResponse
 from authx.exceptions import (
@@ -22,8 +23,6 @@ from authx.exceptions import (
     TokenTypeError,
 )
 from authx.token import create_token, decode_token
-
-from .tokens import OTHER_SECRET, SECRET, claims_of, forge, forge_access, header_of
 
 UUID4 = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 

@@ -7,6 +7,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from fastapi import Depends, FastAPI, Response
+from tests.support.tokens import OTHER_SECRET, SECRET, bearer, forge, forge_access, header_of
 
 from authx import RequestToken, TokenPayload
 from authx.exceptions import (
@@ -17,7 +18,6 @@ from authx.exceptions import (
 )
 
 from .answers import EXPIRED, MISSING, NOT_ACCESS, NOT_FRESH
-from .tokens import OTHER_SECRET, SECRET, bearer, forge, forge_access, header_of
 
 PREVIOUS = "the secret that was used before this one was"
 

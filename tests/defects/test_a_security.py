@@ -5,8 +5,8 @@ import time
 import pytest
 from fastapi import WebSocket
 from starlette.testclient import WebSocketDenialResponse
-from tests.compat.tokens import bearer, claims_of, forge
-from tests.doors import COOKIES, SECRET, make_auth, make_door, with_cookie
+from tests.support.apps import COOKIES, SECRET, make_auth, make_door, with_cookie
+from tests.support.tokens import bearer, claims_of, forge
 
 from authx import AuthXConfig
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 from fastapi import Depends, FastAPI, Response
 from fastapi.testclient import TestClient
-from tests.compat.tokens import bearer, claims_of, forge_access
-from tests.doors import COOKIES, SECRET, make_auth, make_door, make_expired, with_cookie
+from tests.support.apps import COOKIES, SECRET, make_auth, make_door, make_expired, with_cookie
+from tests.support.tokens import bearer, claims_of, forge_access
 
 
 def test_b1_leeway_covers_a_token_that_expired_a_moment_ago():

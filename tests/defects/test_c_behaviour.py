@@ -18,9 +18,9 @@ from fastapi import Depends, FastAPI, Request, Response, WebSocket
 from fastapi.testclient import TestClient
 from joserfc.jwk import OKPKey, RSAKey
 from starlette.testclient import WebSocketDenialResponse
-from tests.compat.tokens import bearer, claims_of, forge, header_of
-from tests.doors import COOKIES, SECRET, make_auth, make_door, make_expired, with_cookie
-from tests.waiting import PATIENCE
+from tests.support.apps import COOKIES, SECRET, make_auth, make_door, make_expired, with_cookie
+from tests.support.tokens import bearer, claims_of, forge, header_of
+from tests.support.waiting import PATIENCE
 
 from authx import AuthX, AuthXConfig
 from authx.exceptions import BadConfigurationError

@@ -9,8 +9,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.processes import running
-from tests.waiting import PATIENCE
+from tests.support.processes import running
+from tests.support.waiting import PATIENCE
 
 OUTSIDE = {name: value for name, value in os.environ.items() if not name.upper().startswith("JWT_")}
 COMMAND = [sys.executable, "-m", "authx.demo"]

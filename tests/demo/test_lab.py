@@ -6,7 +6,7 @@ import threading
 
 import pytest
 from fastapi.testclient import TestClient
-from tests.waiting import PATIENCE
+from tests.support.waiting import PATIENCE
 
 from authx import AuthX
 from authx.demo import lab as demo_lab

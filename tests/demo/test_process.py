@@ -13,9 +13,9 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
-from tests.components import require_curl, require_shell
 from tests.demo.server import COMMAND, OUTSIDE, Demo, running_demo
-from tests.waiting import PATIENCE
+from tests.support.components import require_curl, require_shell
+from tests.support.waiting import PATIENCE
 
 LOGIN = r"""curl -X POST -H "Content-Type: application/json" \
 -d '{"username":"test", "password":"test"}' \

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.demo.server import Demo, running_demo
-from tests.waiting import PATIENCE, SOON, wait_until
+from tests.support.waiting import PATIENCE, SOON, wait_until
 
 CREDENTIALS = json.dumps({"username": "test", "password": "test"})
 

@@ -2,8 +2,8 @@
 
 import pytest
 from fastapi import Depends, FastAPI
-from tests.compat.tokens import claims_of
-from tests.http.knock import Clock, bearer, cookies, knock, make_auth
+from tests.support.asgi import Clock, bearer, cookies, knock, make_auth
+from tests.support.tokens import claims_of
 
 from authx.exceptions import (
     AccessTokenRequiredError,

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from fastapi import Depends, FastAPI, File, Form, Request, UploadFile
 from starlette.middleware.base import BaseHTTPMiddleware
-from tests.compat.tokens import claims_of
-from tests.http.knock import COOKIES, OTHER_SECRET, cookies, make_auth
+from tests.support.asgi import COOKIES, OTHER_SECRET, cookies, make_auth
+from tests.support.tokens import claims_of
 
 LIMIT = 4096
 CHUNK = 1024

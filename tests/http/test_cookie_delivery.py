@@ -7,8 +7,8 @@ from fastapi import Depends, FastAPI, HTTPException, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.responses import RedirectResponse, StreamingResponse
-from tests.compat.tokens import claims_of
-from tests.http.knock import COOKIES, cookies, knock, knock_once, make_auth
+from tests.support.asgi import COOKIES, cookies, knock, knock_once, make_auth
+from tests.support.tokens import claims_of
 
 from authx.exceptions import FreshTokenRequiredError
 

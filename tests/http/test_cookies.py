@@ -6,8 +6,8 @@ import pytest
 from fastapi import FastAPI, Response
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, StreamingResponse
-from tests.compat.tokens import claims_of
-from tests.http.knock import COOKIES, OTHER_SECRET, SECRET, Clock, knock, make_auth
+from tests.support.asgi import COOKIES, OTHER_SECRET, SECRET, Clock, knock, make_auth
+from tests.support.tokens import claims_of
 
 from authx.exceptions import JWTDecodeError
 from authx.token import create_token

@@ -6,8 +6,8 @@ from hashlib import sha256
 import pytest
 from fastapi import Depends, FastAPI, Form, Request
 from fastapi.testclient import TestClient
-from tests.compat.tokens import claims_of
-from tests.http.knock import COOKIES, NOW, SECRET, bearer, cookies, knock, make_auth
+from tests.support.asgi import COOKIES, NOW, SECRET, bearer, cookies, knock, make_auth
+from tests.support.tokens import claims_of
 
 from authx import RequestToken
 from authx.exceptions import CSRFError

@@ -11,7 +11,7 @@ from fastapi.security import SecurityScopes
 from fastapi.testclient import TestClient
 from starlette.requests import Request
 from starlette.testclient import WebSocketDenialResponse
-from tests.http.knock import SECRET, Clock, bearer, knock, make_auth
+from tests.support.asgi import SECRET, Clock, bearer, knock, make_auth
 
 from authx import AuthManager, AuthX, AuthXConfig
 from authx.exceptions import BadConfigurationError, InsufficientScopeError

@@ -10,8 +10,8 @@ import pytest
 from fastapi import APIRouter, Depends, FastAPI, Request, Security, WebSocket
 from fastapi.testclient import TestClient
 from starlette.requests import HTTPConnection
-from tests.compat.tokens import claims_of
-from tests.http.knock import COOKIES, OTHER_SECRET, SECRET, Clock, bearer, cookies, knock, make_auth
+from tests.support.asgi import COOKIES, OTHER_SECRET, SECRET, Clock, bearer, cookies, knock, make_auth
+from tests.support.tokens import claims_of
 
 from authx import AuthX, AuthXConfig, AuthXDependency, TokenPayload
 from authx.exceptions import AuthXException, InsufficientScopeError, MissingTokenError

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from fastapi import Depends, FastAPI
-from tests.compat.tokens import claims_of
-from tests.http.knock import OTHER_SECRET, Answer, Clock, bearer, cookies, knock, make_auth
+from tests.support.asgi import OTHER_SECRET, Answer, Clock, bearer, cookies, knock, make_auth
+from tests.support.tokens import claims_of
 
 from authx import AuthX
 from authx.exceptions import (

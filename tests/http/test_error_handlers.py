@@ -5,7 +5,7 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.applications import Starlette
 from starlette.routing import Mount
-from tests.http.knock import OTHER_SECRET, bearer, knock, make_auth
+from tests.support.asgi import OTHER_SECRET, bearer, knock, make_auth
 
 from authx import AuthX, AuthXConfig, RequestToken
 from authx.exceptions import (

@@ -7,8 +7,8 @@ from itertools import permutations
 import pytest
 from fastapi import Body, Depends, FastAPI, Request
 from pydantic import BaseModel
-from tests.compat.tokens import claims_of
-from tests.http.knock import Clock, bearer, cookies, knock, make_auth
+from tests.support.asgi import Clock, bearer, cookies, knock, make_auth
+from tests.support.tokens import claims_of
 
 from authx.exceptions import MissingTokenError
 from authx.jose import jws

@@ -10,7 +10,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import HTTPConnection
 from starlette.testclient import WebSocketDenialResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
-from tests.http.knock import COOKIES, bearer, cookies, knock, make_auth
+from tests.support.asgi import COOKIES, bearer, cookies, knock, make_auth
 
 from authx.exceptions import AuthXException, BadConfigurationError, InsufficientScopeError, TokenExpiredError
 

@@ -3,7 +3,7 @@
 import pytest
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.testclient import TestClient
-from tests.http.knock import make_auth
+from tests.support.asgi import make_auth
 
 BEARER = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
 

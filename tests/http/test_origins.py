@@ -6,8 +6,8 @@ import pytest
 from fastapi import Depends, FastAPI, Request, Response, WebSocket
 from fastapi.testclient import TestClient
 from starlette.testclient import WebSocketDenialResponse
-from tests.compat.tokens import claims_of
-from tests.http.knock import COOKIES, OTHER_SECRET, cookies, knock, make_auth
+from tests.support.asgi import COOKIES, OTHER_SECRET, cookies, knock, make_auth
+from tests.support.tokens import claims_of
 
 from authx.dependencies import AuthXDependency
 

@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from tests.compat import document_cookies, document_header
-from tests.compat.tokens import bearer
-from tests.doors import SECRET
-from tests.waiting import PATIENCE
+from tests.support.apps import SECRET
+from tests.support.tokens import bearer
+from tests.support.waiting import PATIENCE
 
 from authx import AuthManager, AuthX, AuthXConfig
 from authx.exceptions import BadConfigurationError

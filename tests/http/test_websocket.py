@@ -7,7 +7,7 @@ from fastapi import Depends, FastAPI, WebSocket
 from fastapi.testclient import TestClient
 from starlette.testclient import WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
-from tests.http.knock import COOKIES, OTHER_SECRET, Clock, make_auth
+from tests.support.asgi import COOKIES, OTHER_SECRET, Clock, make_auth
 
 from authx.exceptions import AuthXException, TokenExpiredError
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.processes import Port, end, start, stop
 from tests.races.wire import Answer, ask
-from tests.waiting import wait_until
+from tests.support.processes import Port, end, start, stop
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parent.parent.parent
 OUTSIDE = {name: value for name, value in os.environ.items() if not name.upper().startswith("JWT_")}

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from tests.races.machines import Machine
 from tests.races.wire import Answer, LostAnswerError
-from tests.waiting import until
+from tests.support.waiting import until
 
 
 class Person:

@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests import processes
 from tests.races.machines import Machine, events, running
 from tests.races.people import Person, all_refreshing, log_in_all, total
 from tests.races.places import SERVERS, Place, Server
 from tests.races.wire import Answer, claims_of
 from tests.stores.servers import Node
-from tests.waiting import SOON, until
+from tests.support import processes
+from tests.support.waiting import SOON, until
 
 CROWD = 20
 on_servers = pytest.mark.parametrize("place", SERVERS, indirect=True, scope="session")

@@ -7,7 +7,7 @@ import pytest
 from tests.races.machines import Machine, running
 from tests.races.places import SERVERS
 from tests.stores.servers import Node
-from tests.waiting import SOON, until
+from tests.support.waiting import SOON, until
 
 REVOCATIONS = 50
 STALENESS = 2.0

@@ -10,7 +10,7 @@ from datetime import timedelta
 from tests.races.inside import log_in, make_auth, refresh
 from tests.races.machines import OUTSIDE, ROOT
 from tests.races.wire import claims_of
-from tests.waiting import PATIENCE, until
+from tests.support.waiting import PATIENCE, until
 
 from authx.sessions import feed
 from authx.testing import Clock

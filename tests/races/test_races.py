@@ -9,7 +9,7 @@ import pytest
 from tests.races.machines import Machine, events, running
 from tests.races.places import Place
 from tests.races.wire import Answer, Line, claims_of
-from tests.waiting import SOON, until
+from tests.support.waiting import SOON, until
 
 from authx.stores import open_store
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
-from tests.waiting import PATIENCE
+from tests.support.waiting import PATIENCE
 
 
 class LostAnswerError(Exception):

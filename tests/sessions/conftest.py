@@ -1,17 +1,9 @@
-import os
 from pathlib import Path
 
 import pytest
 from tests.sessions.world import World, WorldMaker
 
 from authx.stores import open_store
-
-
-@pytest.fixture(autouse=True)
-def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in os.environ:
-        if name.upper().startswith("JWT_"):
-            monkeypatch.delenv(name)
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from datetime import timedelta
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from tests.compat.tokens import claims_of
 from tests.sessions.world import SECRET, bearer, sid_of
+from tests.support.tokens import claims_of
 
 from authx import AuthX, AuthXConfig
 from authx.exceptions import BadConfigurationError, StoreUnavailableError

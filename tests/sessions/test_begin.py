@@ -4,8 +4,8 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from tests.compat.tokens import claims_of
 from tests.sessions.world import ACCESS_LIFE, DAY, MAX_AGE, REFRESH_LIFE, SECRET, foreign_token, sid_of
+from tests.support.tokens import claims_of
 
 from authx import AuthX, AuthXConfig
 from authx.core.ids import session_created_at

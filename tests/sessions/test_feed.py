@@ -8,7 +8,7 @@ from hashlib import sha256
 from math import inf
 
 import pytest
-from tests.waiting import until
+from tests.support.waiting import until
 
 from authx.core.ids import session_id
 from authx.core.session import Revocation

@@ -2,9 +2,9 @@
 
 import pytest
 from fastapi import Depends
-from tests.compat.tokens import claims_of
 from tests.sessions.test_reuse import lose, rotated
 from tests.sessions.world import AGENT, GRACE, HOME, bearer, sid_of
+from tests.support.tokens import claims_of
 
 pytestmark = pytest.mark.anyio
 

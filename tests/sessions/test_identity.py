@@ -7,8 +7,8 @@ from fractions import Fraction
 import pytest
 from starlette.requests import Request
 from starlette.responses import Response
-from tests.compat.tokens import claims_of
 from tests.sessions.world import bearer, sid_of
+from tests.support.tokens import claims_of
 
 from authx import AuthManager, AuthX, AuthXConfig
 from authx.dependencies import AuthXDependency

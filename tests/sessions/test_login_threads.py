@@ -5,8 +5,8 @@ import threading
 
 import pytest
 from fastapi import FastAPI
-from tests.http.knock import knock_once
-from tests.waiting import PATIENCE, SOON, until
+from tests.support.asgi import knock_once
+from tests.support.waiting import PATIENCE, SOON, until
 
 from authx import AuthX, AuthXConfig
 from authx.http import hooks as callbacks

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 from fastapi import Request, Response
-from tests.compat.tokens import claims_of
 from tests.sessions.world import DAY, MAX_AGE, OTHER_SECRET, bearer, foreign_token, sid_of
+from tests.support.tokens import claims_of
 
 from authx import AuthX, AuthXConfig
 from authx.core.session import Revocation

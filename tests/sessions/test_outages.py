@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from tests.sessions.test_retry_keys import K, code, exchanged, refresh
 from tests.sessions.world import DAY, GRACE, sid_of
-from tests.waiting import until
+from tests.support.waiting import until
 
 from authx import AuthX, AuthXConfig
 from authx.exceptions import StoreUnavailableError

@@ -7,8 +7,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from tests.compat.tokens import claims_of, header_of
 from tests.sessions.world import GRACE, HOME, SECRET, sid_of
+from tests.support.tokens import claims_of, header_of
 
 pytestmark = pytest.mark.anyio
 

@@ -5,9 +5,9 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from tests.compat.tokens import claims_of
 from tests.sessions.world import ACCESS_LIFE, DAY, GRACE, MAX_AGE, OTHER_SECRET, bearer, foreign_token, sid_of
-from tests.waiting import SOON, until
+from tests.support.tokens import claims_of
+from tests.support.waiting import SOON, until
 
 from authx import AuthX, AuthXConfig
 from authx.core.ids import session_created_at

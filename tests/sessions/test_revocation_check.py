@@ -7,9 +7,9 @@ from datetime import timedelta
 import jwt
 import pytest
 from fastapi import Depends
-from tests.compat.tokens import claims_of
 from tests.sessions.world import SECRET, bearer, foreign_token, sid_of
-from tests.waiting import until
+from tests.support.tokens import claims_of
+from tests.support.waiting import until
 
 from authx.exceptions import RevokedTokenError, SessionRevoked
 from authx.schema import RequestToken

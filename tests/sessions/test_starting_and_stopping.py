@@ -6,7 +6,7 @@ import threading
 
 import pytest
 from tests.sessions.world import SECRET
-from tests.waiting import PATIENCE, until
+from tests.support.waiting import PATIENCE, until
 
 from authx import AuthX, AuthXConfig
 from authx.exceptions import StoreUnavailableError

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import httpx2
 import jwt
 from fastapi import FastAPI, Request, Response
-from tests.compat.tokens import claims_of
+from tests.support.tokens import claims_of
 
 from authx import AuthX, AuthXConfig
 from authx.core.session import Session

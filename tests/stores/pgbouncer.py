@@ -11,8 +11,8 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from tests.processes import Port, running
-from tests.waiting import wait_until
+from tests.support.processes import Port, running
+from tests.support.waiting import wait_until
 
 from .postgres_server import PostgreSQL
 

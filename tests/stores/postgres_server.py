@@ -11,8 +11,8 @@ from subprocess import SubprocessError
 from typing import Any
 
 import pytest
-from tests import processes
-from tests.waiting import PATIENCE
+from tests.support import processes
+from tests.support.waiting import PATIENCE
 
 
 class PostgreSQL:

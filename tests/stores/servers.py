@@ -12,9 +12,9 @@ from typing import TypeVar
 import pytest
 from redis import Redis
 from redis.exceptions import RedisError
-from tests import processes
-from tests.processes import Port
-from tests.waiting import PATIENCE, wait_until
+from tests.support import processes
+from tests.support.processes import Port
+from tests.support.waiting import PATIENCE, wait_until
 
 _Started = TypeVar("_Started")
 

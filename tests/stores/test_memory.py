@@ -4,7 +4,7 @@ import asyncio
 import threading
 
 import pytest
-from tests.waiting import PATIENCE
+from tests.support.waiting import PATIENCE
 
 from authx.exceptions import BadConfigurationError
 from authx.stores import Store, open_store

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import asyncpg
 import pytest
-from tests.waiting import PATIENCE
+from tests.support.waiting import PATIENCE
 
 from authx.exceptions import BadConfigurationError
 from authx.stores.postgresql import PostgreSQLStore

@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import asyncpg
 import pytest
-from tests.waiting import PATIENCE, SOON, until
+from tests.support.waiting import PATIENCE, SOON, until
 
 from authx.core.session import Session
 from authx.exceptions import BadConfigurationError, StoreUnavailableError

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import pytest
-from tests.waiting import until
+from tests.support.waiting import until
 
 from authx.exceptions import StoreUnavailableError
 from authx.stores.postgresql import PostgreSQLStore, schema

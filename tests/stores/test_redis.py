@@ -31,9 +31,9 @@ from redis.asyncio.connection import Connection
 from redis.crc import key_slot
 from starlette.requests import Request
 from starlette.responses import Response
-from tests.processes import Port
 from tests.stores.servers import Node, a_node
-from tests.waiting import PATIENCE, SOON, until
+from tests.support.processes import Port
+from tests.support.waiting import PATIENCE, SOON, until
 
 from authx import AuthX, AuthXConfig
 from authx.core.ids import session_id

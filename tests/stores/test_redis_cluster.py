@@ -11,7 +11,7 @@ import redis
 import redis.asyncio
 from redis.crc import key_slot
 from tests.stores.servers import Node, a_cluster, a_node, a_replica, until_whole
-from tests.waiting import PATIENCE, SOON, until, wait_until
+from tests.support.waiting import PATIENCE, SOON, until, wait_until
 
 from authx.core.ids import session_id
 from authx.core.session import Cutoff, Revocation, Rotation, Session

@@ -14,8 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.processes import running
-from tests.waiting import PATIENCE, until
+from tests.support.processes import running
+from tests.support.waiting import PATIENCE, until
 
 from authx import AuthX, AuthXConfig
 from authx.core.session import Session

@@ -1,7 +1,7 @@
 """Time limits of the stores, lengthened for tests that are about something else: a busy machine is no fault."""
 
 import pytest
-from tests.waiting import PATIENCE
+from tests.support.waiting import PATIENCE
 
 from authx.stores.postgresql import connections, connectors, listener
 from authx.stores.redis import wire

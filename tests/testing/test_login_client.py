@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from fastapi import Depends, FastAPI
 from fastapi.testclient import TestClient
-from tests.compat.tokens import claims_of
+from tests.support.tokens import claims_of
 
 from authx import AuthX, AuthXConfig
 from authx.testing import Clock, login_client

@@ -19,12 +19,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from tests.processes import running, stop
-from tests.waiting import PATIENCE
+from tests.support.asgi import Answer, knock
+from tests.support.processes import running, stop
+from tests.support.waiting import PATIENCE
 
-from .bad_inputs import forge
-from .bad_inputs.doors import ASYMMETRIC, REVOKED, SETTINGS, door, make_door
-from .bad_inputs.forge import (
+from . import forge
+from .doors import ASYMMETRIC, REVOKED, SETTINGS, door, make_door
+from .forge import (
     CSRF,
     DROP,
     HEADER,
@@ -39,7 +40,6 @@ from .bad_inputs.forge import (
     token,
     with_header,
 )
-from .http.knock import Answer, knock
 
 MiB = 2**20
 GOOD = access()
@@ -1310,7 +1310,7 @@ def test_arbitrary_bytes_get_an_answer_and_never_an_exception(
 
 # A real server
 
-SERVER = Path(__file__).parent / "bad_inputs" / "server.py"
+SERVER = Path(__file__).with_name("server.py")
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import importlib
 import inspect
-import os
 import pkgutil
 import time
 from datetime import UTC, datetime, timedelta
@@ -12,8 +11,8 @@ import pytest
 from fastapi import Depends, FastAPI
 from fastapi.testclient import TestClient
 from freezegun import freeze_time
-from tests.compat.tokens import bearer, claims_of
-from tests.doors import SECRET, make_auth
+from tests.support.apps import SECRET, make_auth
+from tests.support.tokens import bearer, claims_of
 
 import authx
 from authx import AuthManager, AuthX, AuthXConfig, RequestToken, TokenPayload
@@ -26,13 +25,6 @@ from authx.token import create_token
 FROZEN = "2020-02-02 20:20:20.700"
 AT = int(datetime(2020, 2, 2, 20, 20, 20, tzinfo=UTC).timestamp())
 DAY = 86_400
-
-
-@pytest.fixture(autouse=True)
-def no_settings_from_outside(monkeypatch):
-    for name in os.environ:
-        if name.upper().startswith("JWT_"):
-            monkeypatch.delenv(name)
 
 
 @pytest.fixture
