@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache, partial
 from typing import Any, Final, Literal, Self
 
 from pydantic import (
@@ -224,65 +225,47 @@ class TokenPayload(BaseModel):
         return cls.model_validate(decode_token(token, key, algorithms, audience, issuer, verify))
 
 
-_new = object.__new__
-_set = object.__setattr__
 _DEFAULTS: Final[dict[str, Any]] = {
     name: None if field.default_factory is not None else field.default
     for name, field in TokenPayload.model_fields.items()
 }
+# Many tokens of a busy service end in the same second.
+_utc: Final = lru_cache(maxsize=1024)(partial(datetime.fromtimestamp, tz=UTC))
+# What validation sets, set without it.
+_new: Final = object.__new__
+_set_fields: Final = vars(BaseModel)["__dict__"].__set__
+_set_names: Final = vars(BaseModel)["__pydantic_fields_set__"].__set__
+_set_extra: Final = vars(BaseModel)["__pydantic_extra__"].__set__
+_set_private: Final = vars(BaseModel)["__pydantic_private__"].__set__
 
 
-class PayloadTemplate:
-    """Makes payloads of the same claims again and again, without validating what has been checked.
+def payload_parts(claims: JSONObject) -> tuple[dict[str, Any], set[str], dict[str, Any]]:
+    """Sort claims that `check_shape` accepted into fields, names that were given, and extra claims."""
+    fields: dict[str, Any] = _DEFAULTS | claims
+    extra: dict[str, Any] = {}
+    if len(fields) != len(_DEFAULTS):
+        extra = {name: fields.pop(name) for name in claims if name not in _DEFAULTS}
+        if fields["scopes"] is None:
+            fields["scopes"] = granted_scopes(extra)
+    exp = fields["exp"]
+    if exp is not None:
+        fields["exp"] = _utc(exp)
+    return fields, set(claims), extra
 
-    Args:
-        claims: Claims that passed `authx.core.claims.shape`.
-    """
 
-    __slots__ = ("_extra", "_fields", "_is_flat", "_names")
-
-    def __init__(self, claims: JSONObject) -> None:
-        fields: dict[str, Any] = {**_DEFAULTS, **claims}
-        self._extra: dict[str, Any] | None = None
-        if len(fields) != len(_DEFAULTS):
-            self._extra = {name: fields.pop(name) for name in claims if name not in _DEFAULTS}
-        if fields["scopes"] is None and "scope" in claims:
-            fields["scopes"] = granted_scopes(claims)
-        exp = fields["exp"]
-        if exp is not None:
-            fields["exp"] = datetime.fromtimestamp(exp, UTC)
-        self._fields = fields
-        self._names = set(claims)
-        self._is_flat = self._extra is None and fields["scopes"] is None and fields["aud"].__class__ is not list
-
-    def make(self) -> TokenPayload:
-        """Make a payload, equal to the one that validation would make.
-
-        Returns:
-            A payload of its own: what is mutable in it is a copy.
-        """
-        return self._fill(self._fields.copy(), self._names.copy())
-
-    def make_last(self) -> TokenPayload:
-        """Make a payload of the template's own parts; the template must not be used after it.
-
-        Returns:
-            The payload; what is mutable in it is a copy, for the claims may be shared.
-        """
-        return self._fill(self._fields, self._names)
-
-    def _fill(self, fields: dict[str, Any], names: set[str]) -> TokenPayload:
-        extra: dict[str, Any] = {}
-        if not self._is_flat:
-            fields["scopes"] = deepcopy(fields["scopes"])
-            fields["aud"] = deepcopy(fields["aud"])
-            extra = deepcopy(self._extra or extra)
-        payload = _new(TokenPayload)
-        _set(payload, "__dict__", fields)
-        _set(payload, "__pydantic_fields_set__", names)
-        _set(payload, "__pydantic_extra__", extra)
-        _set(payload, "__pydantic_private__", None)
-        return payload
+def make_payload(fields: dict[str, Any], names: set[str], extra: dict[str, Any]) -> TokenPayload:
+    """Make the payload that validation would make, without validating what has been checked; it keeps the first two."""
+    # The claims are shared and the payload is not: what is mutable in them is copied.
+    if fields["scopes"] is not None:
+        fields["scopes"] = fields["scopes"].copy()
+    if fields["aud"].__class__ is list:
+        fields["aud"] = fields["aud"].copy()
+    payload = _new(TokenPayload)
+    _set_fields(payload, fields)
+    _set_names(payload, names)
+    _set_extra(payload, deepcopy(extra) if extra else {})
+    _set_private(payload, None)
+    return payload
 
 
 class RequestToken(BaseModel):

@@ -65,19 +65,17 @@ def decode(token: bytes, ring: KeyRing) -> JSONObject:
     """
     signing_input, _, signature = token.rpartition(b".")
     header, _, payload = signing_input.partition(b".")
-    keys = ring.by_header.get(header)
-    if keys is not None:
-        for key in keys:
-            if key.verify(signing_input, signature):
-                return _claims(payload)
-        raise TokenInvalidSignatureError("Signature verification failed")
-    keys = _keys_for_header(header, ring)
+    known = ring.by_header.get(header)
+    keys = _keys_for_header(header, ring) if known is None else known
     for key in keys:
         if key.verify(signing_input, signature):
-            # Only whoever holds a key can make a header be remembered.
-            ring.remember(header, keys)
-            return _claims(payload)
-    raise TokenInvalidSignatureError("Signature verification failed")
+            break
+    else:
+        raise TokenInvalidSignatureError("Signature verification failed")
+    if known is None:
+        # Only whoever holds a key can make a header be remembered.
+        ring.remember(header, keys)
+    return _claims(payload)
 
 
 def spellings(token: bytes, ring: KeyRing) -> list[bytes]:

@@ -1,8 +1,7 @@
 """From token text to claims that can be trusted, and the memory that makes the second look cheap."""
 
 from collections import OrderedDict
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Callable, Collection
 from math import inf
 from typing import Any, Final
 
@@ -12,7 +11,7 @@ from authx.exceptions import JWTDecodeError, LoginTypeMismatchError, TokenExpire
 from authx.jose import jws
 from authx.jose.json_object import JSONObject
 from authx.jose.key import KeyRing
-from authx.schema import PayloadTemplate, TokenPayload
+from authx.schema import TokenPayload, make_payload, payload_parts
 
 __all__ = ["Verified", "Verifier"]
 
@@ -35,7 +34,7 @@ class Verified:
 
     __slots__ = (
         "_asked",
-        "_template",
+        "_parts",
         "begins",
         "claims",
         "cleared_in",
@@ -54,24 +53,20 @@ class Verified:
         self.cleared_in: object = None
         self.cleared_until = 0.0
         self._asked = False
-        self._template: PayloadTemplate | None = None
+        self._parts: tuple[dict[str, Any], set[str], dict[str, Any]] | None = None
 
     def payload(self) -> TokenPayload:
-        """Make a payload of the claims.
-
-        Returns:
-            A payload of its own for each caller.
-        """
-        template = self._template
-        if template is not None:
-            return template.make()
-        template = PayloadTemplate(self.claims)
-        if not self._asked:
-            # Most tokens of a busy service are seen once: the first payload is made without a copy.
-            self._asked = True
-            return template.make_last()
-        self._template = template
-        return template.make()
+        """Make a payload of the claims, of its own for each caller."""
+        parts = self._parts
+        if parts is None:
+            parts = payload_parts(self.claims)
+            if not self._asked:
+                # Most tokens of a busy service are seen once: the first payload is made without a copy.
+                self._asked = True
+                return make_payload(*parts)
+            self._parts = parts
+        fields, names, extra = parts
+        return make_payload(fields.copy(), names.copy(), extra)
 
 
 class Verifier:
@@ -132,35 +127,17 @@ class Verifier:
         self._login_type = login_type
         self._checks_login_type = checks_login_type or login_type is not None
         self._may_lack_exp = may_lack_exp
-        self._max_age = inf if max_age is None else max_age
+        self._max_age = max_age
         self._room = remember
         self._remembered: OrderedDict[bytes, Verified] = OrderedDict()
 
     def recall(self, token: bytes, now: float) -> Verified | None:
-        """Look up a token that was verified before and is still good at this moment.
-
-        Args:
-            token: The compact token.
-            now: Seconds since 1970.
-
-        Returns:
-            Its claims; `None` does not mean that anything is wrong.
-        """
+        """Look up a token that was verified before and is still good; `None` does not mean that anything is wrong."""
         known = self._remembered.get(token)
         return known if known is not None and known.begins <= now < known.expires else None
 
     def read(self, token: bytes) -> JSONObject:
-        """Read a token whatever its age: signature, shape and login type are checked, nothing else. For ending it.
-
-        Args:
-            token: The compact token.
-
-        Returns:
-            Its claims.
-
-        Raises:
-            JWTDecodeError: Not a token of ours, or of another login type.
-        """
+        """Read a token whatever its age, to end it: signature, shape and login type are checked, nothing else."""
         claims = jws.decode(token, self.ring)
         check_shape(claims, self._identity_claim)
         if self._checks_login_type:
@@ -171,58 +148,44 @@ class Verifier:
         return claims
 
     def verify(self, token: bytes, now: float) -> Verified:
-        """Verify a token.
-
-        Args:
-            token: The compact token.
-            now: Seconds since 1970.
-
-        Returns:
-            Its claims, of good shape.
-
-        Raises:
-            JWTDecodeError: Or a child of it, that says what is wrong.
-            LoginTypeMismatchError: It is a good token of another login type.
-        """
-        known = self.recall(token, now)
-        if known is not None:
+        """Verify a token, or raise what says which check it failed."""
+        known = self._remembered.get(token)
+        if known is not None and known.begins <= now < known.expires:
             return known
         claims = jws.decode(token, self.ring)
         check_shape(claims, self._identity_claim)
-        check_dates(claims, now, self._leeway, self._skew)
-        if "exp" not in claims and claims.get("type") not in self._may_lack_exp:
+        get: Callable[..., Any] = claims.get
+        exp, kind = get("exp", inf), get("type")
+        expires: float = exp + self._leeway
+        begins: float = get("iat") - self._skew
+        if "nbf" in claims:
+            begins = max(begins, get("nbf") - self._skew)
+        # Most tokens pass; for the others, the function says why not.
+        if not begins <= now < expires:
+            check_dates(claims, now, self._leeway, self._skew)
+        if exp is inf and kind not in self._may_lack_exp:
             raise JWTDecodeError("Invalid token: exp is missing")
         if self._issuer is not None:
             check_issuer(claims, self._issuer)
         if self._audience is not None or "aud" in claims:
             check_audience(claims, self._audience)
-        if self._checks_login_type:
+        if self._checks_login_type and get("login_type") != self._login_type:
             check_login_type(claims, self._login_type)
-        end, nbf = self._end_of(claims) + self._leeway, claims.get("nbf", 0)
-        if end <= now:
-            raise TokenExpiredError("Session has expired")
-        verified = Verified(
-            claims,
-            end,
-            max(claims["iat"], nbf) - self._skew,  # type: ignore[type-var, operator]
-        )
+        # An access token ends with its session. The age of a refresh token is checked with the rest of its session.
+        if self._max_age is not None and kind != "refresh" and "sid" in claims:
+            expires = min(expires, session_created_at(get("sid")) / 1000 + self._max_age + self._leeway)
+            if expires <= now:
+                raise TokenExpiredError("Session has expired")
+        verified = Verified(claims, expires, begins)
         if self._room:
             self._remember(token, verified)
         return verified
 
-    def _end_of(self, claims: JSONObject) -> float:
-        """Find the end of a token: its own, or that of its session where it says that it lives longer."""
-        exp: Any = claims.get("exp", inf)
-        sid = claims.get("sid")
-        # Of a refresh token the age is judged with everything else about its session.
-        if sid is None or claims.get("type") == "refresh":
-            return float(exp)
-        return min(float(exp), session_created_at(str(sid)) / 1000 + self._max_age)
-
     def _remember(self, token: bytes, verified: Verified) -> None:
         remembered = self._remembered
         if len(remembered) >= self._room:
-            # Where another thread makes room at the same moment, that is room enough.
-            with suppress(KeyError):
+            try:  # noqa: SIM105 - `suppress` costs as much as all checks of the claims
                 remembered.popitem(last=False)
+            except KeyError:
+                pass  # another thread made room
         remembered[token] = verified
