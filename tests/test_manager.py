@@ -11,6 +11,7 @@ from fastapi import Depends, FastAPI, Request, WebSocket
 from fastapi.testclient import TestClient
 from starlette.testclient import WebSocketDenialResponse
 from tests.support.apps import make_expired
+from tests.support.tokens import bearer
 
 from authx.config import AuthXConfig
 from authx.exceptions import (
@@ -78,10 +79,6 @@ def door(guard, manager=None):
         await opened.close()
 
     return app
-
-
-def bearer(token):
-    return {"Authorization": f"Bearer {token}"}
 
 
 def knock(guard, token=None, manager=None, **kwargs):

@@ -2,7 +2,7 @@
 
 import pytest
 from fastapi import Depends, FastAPI
-from tests.support.asgi import Clock, bearer, cookies, knock, make_auth
+from tests.support.asgi import Clock, authorization, cookies, knock, make_auth
 from tests.support.tokens import claims_of
 
 from authx.exceptions import (
@@ -166,8 +166,8 @@ def test_another_csrf_value_is_a_csrf_error(door):
 
 def test_cookies_are_cleared_by_the_same_rules(door):
     app, _ = door
-    assert len(knock(app, "/r", "POST", [bearer("garbage")]).cookies) == 4
-    assert knock(app, "/p", "POST", [bearer("garbage")]).cookies == []
+    assert len(knock(app, "/r", "POST", [authorization("garbage")]).cookies) == 4
+    assert knock(app, "/p", "POST", [authorization("garbage")]).cookies == []
 
 
 def test_a_foreign_origin_is_answered_in_its_own_form():
@@ -201,6 +201,6 @@ def test_an_expired_token_is_unprocessable():
         return "open"
 
     clock.now += 3600
-    answer = knock(app, headers=[bearer(token)])
+    answer = knock(app, headers=[authorization(token)])
     assert answer.status == 422
     assert answer.json == {"message": "Token has expired", "error_type": "TokenExpiredError"}

@@ -10,6 +10,8 @@ from starlette.middleware.base import BaseHTTPMiddleware
 from tests.support.asgi import COOKIES, OTHER_SECRET, cookies, make_auth
 from tests.support.tokens import claims_of
 
+from authx.testing import Clock
+
 LIMIT = 4096
 CHUNK = 1024
 JSON = ("Content-Type", "application/json")
@@ -162,8 +164,12 @@ def multipart(*parts):
 
 class TestForms:
     @pytest.fixture
-    def auth(self):
-        return make_auth(**COOKIES, JWT_CSRF_CHECK_FORM=True, JWT_MAX_BODY_BYTES=LIMIT)
+    def clock(self):
+        return Clock()
+
+    @pytest.fixture
+    def auth(self, clock):
+        return make_auth(clock, **COOKIES, JWT_CSRF_CHECK_FORM=True, JWT_MAX_BODY_BYTES=LIMIT)
 
     @pytest.fixture
     def token(self, auth):
@@ -251,9 +257,9 @@ class TestForms:
         ids=["garbage", "too long", "forged", "expired"],
     )
     @pytest.mark.parametrize("kind", [FORM, MULTIPART])
-    def test_nothing_is_read_for_a_token_that_cannot_be_good(self, auth, make, code, kind):
+    def test_nothing_is_read_for_a_token_that_cannot_be_good(self, auth, clock, make, code, kind):
         token = make(auth)
-        auth._gate.clock.now += 60
+        clock.now += 60
         sent = Sent([b"csrf_token=x"])
         assert sent.ask(make_site(auth), "/p", self.head(token, kind))[1]["code"] == code
         assert sent.taken == 0

@@ -6,10 +6,11 @@ import pytest
 from fastapi import FastAPI, Response
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, StreamingResponse
-from tests.support.asgi import COOKIES, OTHER_SECRET, SECRET, Clock, knock, make_auth
+from tests.support.asgi import COOKIES, OTHER_SECRET, SECRET, knock, make_auth
 from tests.support.tokens import claims_of
 
 from authx.exceptions import JWTDecodeError
+from authx.testing import Clock
 from authx.token import create_token
 
 

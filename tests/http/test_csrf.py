@@ -6,7 +6,7 @@ from hashlib import sha256
 import pytest
 from fastapi import Depends, FastAPI, Form, Request
 from fastapi.testclient import TestClient
-from tests.support.asgi import COOKIES, NOW, SECRET, bearer, cookies, knock, make_auth
+from tests.support.asgi import COOKIES, NOW, SECRET, authorization, cookies, knock, make_auth
 from tests.support.tokens import claims_of
 
 from authx import RequestToken
@@ -78,7 +78,7 @@ class TestWhichRequests:
         auth = make_auth(JWT_TOKEN_LOCATION=[place, "cookies"])
         app, token = make_door(auth), auth.create_access_token("alice")
         requests = {
-            "headers": {"headers": [bearer(token)]},
+            "headers": {"headers": [authorization(token)]},
             "query": {"query": f"token={token}"},
             "json": {
                 "headers": [("Content-Type", "application/json")],
@@ -344,7 +344,7 @@ class TestOrigin:
 
     def test_a_token_in_a_header_needs_no_origin(self):
         auth = make_auth(JWT_TOKEN_LOCATION=["headers", "cookies"], JWT_CSRF_TRUSTED_ORIGINS=["https://front.example"])
-        headers = [bearer(auth.create_access_token("alice")), ("Origin", "https://evil.example")]
+        headers = [authorization(auth.create_access_token("alice")), ("Origin", "https://evil.example")]
         assert knock(make_door(auth), method="POST", headers=headers).status == 200
 
     @pytest.mark.parametrize("header", [("Origin", "https://evil.example"), ("Sec-Fetch-Site", "cross-site")])
@@ -421,7 +421,7 @@ class TestLaterPlaces:
         cookie = cookies(access_token_cookie=auth.create_access_token("of the cookie"))
         token = auth.create_access_token("alice")
         query = f"token={token}" if place == "query" else ""
-        headers = [cookie, bearer(token)] if place == "headers" else [cookie]
+        headers = [cookie, authorization(token)] if place == "headers" else [cookie]
         assert knock(make_door(auth), "/p", "POST", headers, query=query).json == "alice"
 
     def test_without_one_the_value_is_missed(self):
@@ -432,7 +432,7 @@ class TestLaterPlaces:
     def test_a_cookie_with_another_value_is_not_passed_over(self):
         auth = make_auth(JWT_TOKEN_LOCATION=["cookies", "headers"])
         token = auth.create_access_token("alice")
-        headers = [*with_value(token, "another"), bearer(token)]
+        headers = [*with_value(token, "another"), authorization(token)]
         assert knock(make_door(auth), "/p", "POST", headers).json["code"] == "csrf_mismatch"
 
 

@@ -11,7 +11,7 @@ from fastapi.security import SecurityScopes
 from fastapi.testclient import TestClient
 from starlette.requests import Request
 from starlette.testclient import WebSocketDenialResponse
-from tests.support.asgi import SECRET, Clock, bearer, knock, make_auth
+from tests.support.asgi import SECRET, Clock, authorization, knock, make_auth
 
 from authx import AuthManager, AuthX, AuthXConfig
 from authx.exceptions import BadConfigurationError, InsufficientScopeError
@@ -86,7 +86,7 @@ def test_each_guard_asks_for_the_scopes_that_are_declared(auth, name):
         (["me"], 403),
     ):
         for _ in range(2):  # a remembered token, too
-            answer = knock(app, headers=[bearer(token_of(auth, kind, scopes))])
+            answer = knock(app, headers=[authorization(token_of(auth, kind, scopes))])
             assert answer.status == status, scopes
     assert answer.json["code"] == "insufficient_scope"
     assert answer.get("www-authenticate").endswith('error="insufficient_scope", scope="posts:read posts:write"')
@@ -111,12 +111,12 @@ def test_each_guard_that_shows_a_scheme_shows_the_scopes_with_it(auth, name):
 
 def test_a_token_without_scopes_lacks_them(auth):
     app = app_with(auth, declared=[Security(auth.access_token_required, scopes=READ)])
-    assert knock(app, headers=[bearer(auth.create_access_token("alice"))]).status == 403
+    assert knock(app, headers=[authorization(auth.create_access_token("alice"))]).status == 403
 
 
 def test_the_message_names_the_missing_scopes_alone(auth):
     app = app_with(auth, declared=[Security(auth.access_token_required, scopes=["me", "read", "write"])])
-    answer = knock(app, headers=[bearer(auth.create_access_token("alice", scopes=["read"]))])
+    answer = knock(app, headers=[authorization(auth.create_access_token("alice", scopes=["read"]))])
     assert answer.json["message"] == "Missing required scopes: ['me', 'write']. Provided: ['read']"
 
 
@@ -145,7 +145,7 @@ def test_scopes_are_enforced_where_they_are_declared(auth, place):
         app.add_api_route("/p", lambda: "read")
     auth.handle_errors(app)
     for scopes, status in ((READ, 200), ([], 403), (None, 403)):
-        assert knock(app, headers=[bearer(auth.create_access_token("alice", scopes=scopes))]).status == status
+        assert knock(app, headers=[authorization(auth.create_access_token("alice", scopes=scopes))]).status == status
 
 
 def test_the_scopes_of_all_levels_are_required(auth):
@@ -153,7 +153,7 @@ def test_the_scopes_of_all_levels_are_required(auth):
     levels = [[Security(guard, scopes=["b"])], [Security(guard, scopes=["c"])]]
     app = app_with(auth, *levels, declared=[Security(guard, scopes=["a"])])
     for scopes, status in ((["a", "b", "c"], 200), (["a", "b"], 403), (["b", "c"], 403), (["a", "c"], 403)):
-        assert knock(app, headers=[bearer(auth.create_access_token("alice", scopes=scopes))]).status == status
+        assert knock(app, headers=[authorization(auth.create_access_token("alice", scopes=scopes))]).status == status
 
 
 def test_one_router_is_included_twice_with_different_scopes(auth):
@@ -163,7 +163,7 @@ def test_one_router_is_included_twice_with_different_scopes(auth):
     for prefix in ("/a", "/b"):
         needs = [Security(auth.access_token_required, scopes=[prefix[1:]])]
         app.include_router(router, prefix=prefix, dependencies=needs)
-    token = [bearer(auth.create_access_token("alice", scopes=["a"]))]
+    token = [authorization(auth.create_access_token("alice", scopes=["a"]))]
     assert knock(app, "/a/p", headers=token).status == 200
     assert knock(app, "/b/p", headers=token).status == 403
 
@@ -174,7 +174,7 @@ def test_scopes_reach_a_guard_below_a_dependency_of_the_application(auth):
 
     app = app_with(auth, declared=[Security(user, scopes=["me"])])
     for scopes, status in ((["me"], 200), ([], 403)):
-        assert knock(app, headers=[bearer(auth.create_access_token("alice", scopes=scopes))]).status == status
+        assert knock(app, headers=[authorization(auth.create_access_token("alice", scopes=scopes))]).status == status
 
 
 @pytest.mark.parametrize("name", ["access_token_required", "_ws_auth_required"])
@@ -212,7 +212,7 @@ def test_a_guard_that_is_called_by_hand_takes_scopes(auth):
 
 def test_a_string_for_scopes_is_refused_with_the_list_to_write(auth):
     app = app_with(auth, declared=[Security(auth.access_token_required, scopes="posts:read")])
-    answer = knock(app, headers=[bearer(auth.create_access_token("alice", scopes=READ))])
+    answer = knock(app, headers=[authorization(auth.create_access_token("alice", scopes=READ))])
     assert isinstance(answer.raised, BadConfigurationError)
     assert 'scopes=["posts:read"]' in str(answer.raised)
     assert knock(app).status == 401
@@ -221,8 +221,8 @@ def test_a_string_for_scopes_is_refused_with_the_list_to_write(auth):
 @pytest.mark.parametrize("scopes", [["r"], ["*"], ["r", "w"], ["c", "r", "u", "d"]])
 def test_scopes_of_one_letter_are_scopes(auth, scopes):
     app = app_with(auth, declared=[Security(auth.access_token_required, scopes=scopes)])
-    assert knock(app, headers=[bearer(auth.create_access_token("alice", scopes=scopes))]).status == 200
-    refused = knock(app, headers=[bearer(auth.create_access_token("alice", scopes=["x"]))])
+    assert knock(app, headers=[authorization(auth.create_access_token("alice", scopes=scopes))]).status == 200
+    refused = knock(app, headers=[authorization(auth.create_access_token("alice", scopes=["x"]))])
     assert refused.status == 403
     assert ("write a list" in refused.json["message"]) == (len(scopes) > 1)
 
@@ -270,10 +270,10 @@ def test_scopes_in_one_text_are_read_where_there_is_no_list(auth, claims, shown,
 
     token = foreign(**claims)
     for _ in range(3):  # each of the ways in which a payload is made
-        answer = knock(app, headers=[bearer(token)])
+        answer = knock(app, headers=[authorization(token)])
         assert answer.status == status
         assert status == 403 or answer.json == shown
-        assert knock(app, "/shown", headers=[bearer(token)]).json == [shown, status == 200, claims.get("scope")]
+        assert knock(app, "/shown", headers=[authorization(token)]).json == [shown, status == 200, claims.get("scope")]
     assert TokenPayload.decode(token, SECRET, verify=False).scopes == shown
 
 
@@ -352,8 +352,8 @@ def test_an_empty_scope_is_refused(auth, scopes, all_required):
 def test_scopes_required_without_scopes_asks_for_an_access_token(auth):
     app = app_with(auth, declared=[Depends(auth.scopes_required())])
     assert knock(app).status == 401
-    assert knock(app, headers=[bearer(auth.create_refresh_token("alice"))]).status == 401
-    assert knock(app, headers=[bearer(auth.create_access_token("alice"))]).status == 200
+    assert knock(app, headers=[authorization(auth.create_refresh_token("alice"))]).status == 401
+    assert knock(app, headers=[authorization(auth.create_access_token("alice"))]).status == 200
 
 
 def test_the_members_of_an_enumeration_are_scopes(auth):
@@ -362,8 +362,8 @@ def test_the_members_of_an_enumeration_are_scopes(auth):
 
     assert auth.scopes_required(Scope.READ) is auth.scopes_required("posts:read")
     app = app_with(auth, declared=[Security(auth.access_token_required, scopes=[Scope.READ])])
-    assert knock(app, headers=[bearer(auth.create_access_token("alice", scopes=READ))]).status == 200
-    assert knock(app, headers=[bearer(auth.create_access_token("alice", scopes=["me"]))]).status == 403
+    assert knock(app, headers=[authorization(auth.create_access_token("alice", scopes=READ))]).status == 200
+    assert knock(app, headers=[authorization(auth.create_access_token("alice", scopes=["me"]))]).status == 403
 
 
 def test_the_function_behind_the_bundle_is_a_dependency():

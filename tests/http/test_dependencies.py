@@ -10,7 +10,7 @@ import pytest
 from fastapi import APIRouter, Depends, FastAPI, Request, Security, WebSocket
 from fastapi.testclient import TestClient
 from starlette.requests import HTTPConnection
-from tests.support.asgi import COOKIES, OTHER_SECRET, SECRET, Clock, bearer, cookies, knock, make_auth
+from tests.support.asgi import COOKIES, OTHER_SECRET, SECRET, Clock, authorization, cookies, knock, make_auth
 from tests.support.tokens import claims_of
 
 from authx import AuthX, AuthXConfig, AuthXDependency, TokenPayload
@@ -232,7 +232,7 @@ class TestWhereTheyWork:
         app.include_router(router)
 
         def ask(path, **token):
-            return knock(app, path, headers=[bearer(auth.create_access_token("alice", **token))]).status
+            return knock(app, path, headers=[authorization(auth.create_access_token("alice", **token))]).status
 
         assert knock(app, "/plain").status == 401
         assert ask("/plain") == 200
@@ -264,7 +264,7 @@ class TestWhereTheyWork:
         async def security(payload: TokenPayload = secured):
             return payload.sub
 
-        headers = [bearer(auth.create_access_token("alice"))]
+        headers = [authorization(auth.create_access_token("alice"))]
         for path in ("/default", "/annotated", "/ready", "/security"):
             assert knock(app, path, headers=headers).json == "alice"
 
@@ -280,7 +280,7 @@ class TestWhereTheyWork:
         async def route(name=named):
             return name
 
-        assert knock(app, headers=[bearer(auth.create_access_token("alice"))]).json == "alice"
+        assert knock(app, headers=[authorization(auth.create_access_token("alice"))]).json == "alice"
 
     @pytest.mark.parametrize("keyword", [True, False])
     def test_called_by_hand(self, keyword):
@@ -294,7 +294,7 @@ class TestWhereTheyWork:
             return [payload.sub, await auth.get_current_subject(request)]
 
         auth.set_subject_getter(lambda uid: uid.upper())
-        assert knock(app, headers=[bearer(auth.create_access_token("alice"))]).json == ["alice", "ALICE"]
+        assert knock(app, headers=[authorization(auth.create_access_token("alice"))]).json == ["alice", "ALICE"]
         assert knock(app).json["code"] == "token_missing"
 
     def test_the_bundle_and_its_other_name(self):
@@ -339,7 +339,7 @@ class TestNoThread:
         auth.set_subject_getter(_async_answer)
         auth.set_token_blocklist(_async_answer)
         token = auth.create_access_token("alice", fresh=True)
-        headers = [bearer(token)] if "headers" in locations else [cookies(access_token_cookie=token)]
+        headers = [authorization(token)] if "headers" in locations else [cookies(access_token_cookie=token)]
         app = one_route(getattr(auth, name))
         assert knock(app, headers=headers).status == 200
         assert hops == []
@@ -349,7 +349,7 @@ class TestNoThread:
         app = one_route(auth.access_token_required)
         assert knock(app).status == 401
         auth.handle_errors(app)
-        assert knock(app, headers=[bearer("garbage")]).status == 401
+        assert knock(app, headers=[authorization("garbage")]).status == 401
         assert hops == []
 
     def test_a_search_makes_no_hop(self, hops):
@@ -369,7 +369,7 @@ class TestNoThread:
         auth.set_subject_getter(_async_answer)
         getattr(auth, register)(lambda argument: None, inline=inline)
         app = one_route(auth.get_current_subject)
-        assert knock(app, headers=[bearer(auth.create_access_token("alice"))]).status == 200
+        assert knock(app, headers=[authorization(auth.create_access_token("alice"))]).status == 200
         assert len(hops) == count
 
 
@@ -402,7 +402,7 @@ class TestOneLookARequest:
             return "open"
 
         token = auth.create_access_token("alice", fresh=True, scopes=["read"])
-        assert knock(app, headers=[bearer(token)]).json == "open"
+        assert knock(app, headers=[authorization(token)]).json == "open"
         assert (asked, decoded) == ([token], [token.encode()])
 
     def test_dependencies_that_ask_for_less_share_the_look_with_those_that_ask_for_more(self, decoded):
@@ -416,7 +416,7 @@ class TestOneLookARequest:
             return "open"
 
         token = auth.create_access_token("alice")
-        assert knock(app, headers=[bearer(token)]).json == "open"
+        assert knock(app, headers=[authorization(token)]).json == "open"
         assert (asked, decoded) == ([token], [token.encode()])
 
     def test_every_requirement_is_checked_all_the_same(self):
@@ -429,7 +429,7 @@ class TestOneLookARequest:
             return "open"
 
         def ask(**more):
-            return knock(app, headers=[bearer(auth.create_access_token("alice", **more))]).json
+            return knock(app, headers=[authorization(auth.create_access_token("alice", **more))]).json
 
         assert ask()["code"] == "fresh_required"
         assert ask(fresh=True)["code"] == "insufficient_scope"
@@ -445,14 +445,14 @@ class TestOneLookARequest:
         async def route():
             return "open"
 
-        answer = knock(app, headers=[bearer(auth.create_refresh_token("alice"))])
+        answer = knock(app, headers=[authorization(auth.create_refresh_token("alice"))])
         assert answer.json["code"] == "token_wrong_type"
 
     def test_a_token_of_the_wrong_type_is_not_asked_about(self):
         auth, asked = make_auth(), []
         auth.set_token_blocklist(asked.append, inline=True)
         app = one_route(auth.access_token_required)
-        knock(app, headers=[bearer(auth.create_refresh_token("alice"))])
+        knock(app, headers=[authorization(auth.create_refresh_token("alice"))])
         assert asked == []
 
     def test_an_access_and_a_refresh_token_are_looked_at_each(self, decoded):
@@ -481,7 +481,7 @@ class TestOneLookARequest:
         async def route():
             return "open"
 
-        header = bearer(one.create_access_token("alice"))
+        header = authorization(one.create_access_token("alice"))
         foreign = ("X-Other", f"Bearer {other.create_access_token('alice')}")
         assert knock(app, headers=[header, foreign]).json == "open"
         assert asked == ["one", "other"]
@@ -496,7 +496,7 @@ class TestOneLookARequest:
         async def route():
             return "open"
 
-        answer = knock(app, headers=[bearer(lenient.create_access_token("alice"))])
+        answer = knock(app, headers=[authorization(lenient.create_access_token("alice"))])
         assert answer.json["code"] == "token_revoked"
 
     def test_the_next_request_asks_again(self):
@@ -504,25 +504,25 @@ class TestOneLookARequest:
         auth.set_token_blocklist(asked.append, inline=True)
         app, token = one_route(auth.access_token_required), auth.create_access_token("alice")
         for _ in range(3):
-            assert knock(app, headers=[bearer(token)]).status == 200
+            assert knock(app, headers=[authorization(token)]).status == 200
         assert asked == [token] * 3
 
     def test_a_token_is_revoked_from_one_request_to_the_next(self):
         auth, revoked = make_auth(), set()
         auth.set_token_blocklist(revoked.__contains__, inline=True)
         app, token = one_route(auth.access_token_required), auth.create_access_token("alice")
-        assert knock(app, headers=[bearer(token)]).status == 200
+        assert knock(app, headers=[authorization(token)]).status == 200
         revoked.add(token)
-        assert knock(app, headers=[bearer(token)]).json["code"] == "token_revoked"
+        assert knock(app, headers=[authorization(token)]).json["code"] == "token_revoked"
 
     def test_a_blocklist_registered_later_is_asked_about_tokens_seen_before(self):
         auth = make_auth()
         app, token = one_route(auth.access_token_required), auth.create_access_token("alice")
-        assert [knock(app, headers=[bearer(token)]).status for _ in range(2)] == [200, 200]
+        assert [knock(app, headers=[authorization(token)]).status for _ in range(2)] == [200, 200]
         auth.set_token_blocklist(lambda text: True, inline=True)
-        assert knock(app, headers=[bearer(token)]).status == 401
+        assert knock(app, headers=[authorization(token)]).status == 401
         auth.set_token_blocklist(None)
-        assert knock(app, headers=[bearer(token)]).status == 200
+        assert knock(app, headers=[authorization(token)]).status == 200
 
     def test_a_token_that_was_refused_is_refused_again_in_the_same_request(self):
         auth = make_auth()
@@ -539,7 +539,7 @@ class TestOneLookARequest:
                     codes.append(error.code)
             return codes
 
-        answer = knock(app, headers=[bearer(auth.create_access_token("alice"))])
+        answer = knock(app, headers=[authorization(auth.create_access_token("alice"))])
         assert answer.json == ["token_revoked", "token_revoked"]
 
     def test_places_that_differ_are_searched_each(self):
@@ -552,16 +552,16 @@ class TestOneLookARequest:
             return [first.sub, second.sub, third.sub]
 
         one, other = auth.create_access_token("one"), auth.create_access_token("other")
-        assert knock(app, headers=[bearer(one)], query=f"token={other}").json == ["other", "one", "one"]
+        assert knock(app, headers=[authorization(one)], query=f"token={other}").json == ["other", "one", "one"]
 
     @pytest.mark.parametrize("remembered", [False, True])
     def test_a_token_that_expired_is_not_remembered_as_good(self, remembered):
         clock = Clock()
         auth = make_auth(clock, JWT_TOKEN_CACHE_SIZE=1024 if remembered else 0)
         app, token = one_route(auth.access_token_required), auth.create_access_token("alice")
-        assert [knock(app, headers=[bearer(token)]).status for _ in range(2)] == [200, 200]
+        assert [knock(app, headers=[authorization(token)]).status for _ in range(2)] == [200, 200]
         clock.now += 900
-        assert [knock(app, headers=[bearer(token)]).json["code"] for _ in range(2)] == ["token_expired"] * 2
+        assert [knock(app, headers=[authorization(token)]).json["code"] for _ in range(2)] == ["token_expired"] * 2
 
     def test_a_remembered_token_is_still_of_its_type_fresh_and_in_its_scopes(self):
         auth = make_auth()
@@ -573,7 +573,7 @@ class TestOneLookARequest:
             ("/scoped", scoped),
         ):
             one_route(guard, path, app)
-        headers = [bearer(auth.create_access_token("alice"))]
+        headers = [authorization(auth.create_access_token("alice"))]
         assert [knock(app, "/plain", headers=headers).status for _ in range(2)] == [200, 200]
         codes = [knock(app, path, headers=headers).json["code"] for path in ("/refresh", "/fresh", "/scoped")]
         assert codes == ["token_wrong_type", "fresh_required", "insufficient_scope"]
@@ -608,11 +608,11 @@ class TestPayloads:
     def test_payloads_of_one_request_are_independent(self, door):
         app, token = door
         expected = ["alice", ["read"], ["us"], {"name": "blue", "members": ["alice"]}]
-        assert knock(app, headers=[bearer(token)]).json == expected
+        assert knock(app, headers=[authorization(token)]).json == expected
 
     def test_payloads_of_one_token_are_independent_in_the_next_request_too(self, door):
         app, token = door
-        first, *others = (knock(app, headers=[bearer(token)]).json for _ in range(4))
+        first, *others = (knock(app, headers=[authorization(token)]).json for _ in range(4))
         assert others == [first] * 3
 
     def test_the_one_dependency_used_twice_gives_one_payload(self):
@@ -622,7 +622,7 @@ class TestPayloads:
         async def route(one=auth.ACCESS_REQUIRED, other=auth.ACCESS_REQUIRED):
             return one is other
 
-        assert knock(app, headers=[bearer(auth.create_access_token("alice"))]).json is True
+        assert knock(app, headers=[authorization(auth.create_access_token("alice"))]).json is True
 
     def test_a_payload_says_what_the_token_says(self):
         auth, app = make_auth(), FastAPI()
@@ -633,7 +633,7 @@ class TestPayloads:
 
         token = auth.create_access_token("alice", fresh=True, scopes=["read"], data={"role": "editor"})
         claims = claims_of(token)
-        answered = knock(app, headers=[bearer(token)]).json
+        answered = knock(app, headers=[authorization(token)]).json
         del claims["exp"]
         assert {name: answered[name] for name in claims} == claims
 
@@ -646,7 +646,7 @@ class TestPayloads:
 
         token = auth.create_access_token("alice", scopes=["read"], data={"role": "editor", "exact": 2**70})
         for _ in range(2):
-            assert knock(app, headers=[bearer(token)]).status == 200
+            assert knock(app, headers=[authorization(token)]).status == 200
         for payload in given:
             assert payload == TokenPayload.model_validate(claims_of(token))
             assert payload.model_dump() == TokenPayload.model_validate(claims_of(token)).model_dump()
@@ -707,7 +707,7 @@ class TestCallbacks:
         auth = make_auth()
         auth.set_token_blocklist(form(answer), inline=inline)
         app = one_route(auth.access_token_required)
-        assert knock(app, headers=[bearer(auth.create_access_token("alice"))]).status == status
+        assert knock(app, headers=[authorization(auth.create_access_token("alice"))]).status == status
 
     @pytest.mark.parametrize("answer", [{"name": "Alice"}, None, [], "alice"])
     def test_a_subject_getters_answer_is_injected_as_it_is(self, form, inline, answer):
@@ -718,7 +718,7 @@ class TestCallbacks:
         async def route(subject=auth.CURRENT_SUBJECT):
             return [subject]
 
-        assert knock(app, headers=[bearer(auth.create_access_token("alice"))]).json == [answer]
+        assert knock(app, headers=[authorization(auth.create_access_token("alice"))]).json == [answer]
 
 
 class TestCallbackRules:
@@ -727,7 +727,7 @@ class TestCallbackRules:
         auth.set_token_blocklist(given.append, inline=True)
         auth.set_subject_getter(given.append, inline=True)
         app, token = one_route(auth.get_current_subject), auth.create_access_token("älice")
-        assert knock(app, headers=[bearer(token)]).status == 200
+        assert knock(app, headers=[authorization(token)]).status == 200
         assert given == [token, "älice"]
 
     def test_a_sync_callback_runs_in_a_thread_and_an_inline_one_does_not(self):
@@ -736,7 +736,7 @@ class TestCallbackRules:
         def note(argument):
             threads.append(threading.current_thread() is threading.main_thread())
 
-        app, headers = one_route(auth.access_token_required), [bearer(auth.create_access_token("alice"))]
+        app, headers = one_route(auth.access_token_required), [authorization(auth.create_access_token("alice"))]
         for inline in (False, True):
             auth.set_token_blocklist(note, inline=inline)
             assert knock(app, headers=headers).status == 200
@@ -745,7 +745,7 @@ class TestCallbackRules:
     def test_no_getter_is_a_mistake_of_the_application(self):
         auth = make_auth()
         app = one_route(auth.get_current_subject)
-        answer = knock(app, headers=[bearer(auth.create_access_token("alice"))])
+        answer = knock(app, headers=[authorization(auth.create_access_token("alice"))])
         assert (answer.status, type(answer.raised)) == (500, AttributeError)
         assert str(answer.raised).startswith("Model callback not set")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from fastapi import Depends, FastAPI
-from tests.support.asgi import OTHER_SECRET, Answer, Clock, bearer, cookies, knock, make_auth
+from tests.support.asgi import OTHER_SECRET, Answer, Clock, authorization, cookies, knock, make_auth
 from tests.support.tokens import claims_of
 
 from authx import AuthX
@@ -134,7 +134,7 @@ def revoked(create: str) -> Callable[[Door], str]:
 
 
 def by_header(path: str, make: Callable[[Door], str], method: str = "GET") -> Callable[[Door], Answer]:
-    return lambda door: door.knock(path, method=method, headers=[bearer(make(door))])
+    return lambda door: door.knock(path, method=method, headers=[authorization(make(door))])
 
 
 def by_cookie(
@@ -370,7 +370,7 @@ BROKEN_ROWS = [
         ("a refresh token over the limit", by_cookie("/r", too_long, "POST")),
         (
             "two Authorization headers",
-            lambda door: door.knock(headers=[bearer(door.access()), bearer(door.access())]),
+            lambda door: door.knock(headers=[authorization(door.access()), authorization(door.access())]),
         ),
         (
             "two different cookies of one name",
@@ -443,7 +443,7 @@ def _without_handlers(door: Door) -> FastAPI:
 
 def test_no_cookies_are_cleared_where_cookies_are_no_location():
     door = make_door(JWT_TOKEN_LOCATION=["headers"])
-    answer = door.knock("/r", method="POST", headers=[bearer("garbage")])
+    answer = door.knock("/r", method="POST", headers=[authorization("garbage")])
     assert (answer.status, answer.cookies) == (401, [])
 
 
@@ -567,7 +567,7 @@ class TestNothingAClientSendsIsOurMistake:
     """Statuses of 400, 401 and 403 alone; a 500 is never among them."""
 
     def test_in_the_header(self, door, value):
-        assert door.knock(headers=[bearer(value)]).status in (400, 401)
+        assert door.knock(headers=[authorization(value)]).status in (400, 401)
 
     def test_as_the_scheme(self, door, value):
         assert door.knock(headers=[("Authorization", value)]).status in (400, 401)

@@ -5,7 +5,7 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.applications import Starlette
 from starlette.routing import Mount
-from tests.support.asgi import OTHER_SECRET, bearer, knock, make_auth
+from tests.support.asgi import OTHER_SECRET, authorization, knock, make_auth
 
 from authx import AuthX, AuthXConfig, RequestToken
 from authx.exceptions import (
@@ -78,12 +78,12 @@ class TestTheApplicationsOwnHandlers:
         app.add_exception_handler(MissingTokenError, own(418))
         serve(app, make_auth())
         assert knock(app).status == 418
-        assert knock(app, headers=[bearer("garbage")]).json["code"] == "token_invalid"
+        assert knock(app, headers=[authorization("garbage")]).json["code"] == "token_invalid"
 
     def test_one_for_a_child_leaves_its_parent_to_us(self, app):
         app.add_exception_handler(TokenExpiredError, own(418))
         serve(app, make_auth())
-        assert knock(app, headers=[bearer("garbage")]).json["error_type"] == JWTDecodeError.__name__
+        assert knock(app, headers=[authorization("garbage")]).json["error_type"] == JWTDecodeError.__name__
 
     def test_one_for_every_exception_does_not_count(self, app):
         app.add_exception_handler(Exception, own(500))
@@ -112,7 +112,7 @@ class TestTheApplicationsOwnHandlers:
         async def admin():
             return "open"
 
-        knock(app, "/admin", headers=[bearer(auth.create_access_token("alice", scopes=["user"]))])
+        knock(app, "/admin", headers=[authorization(auth.create_access_token("alice", scopes=["user"]))])
         assert seen == [(["admin"], ["user"], "staff")]
 
 
@@ -121,7 +121,7 @@ class TestWhatIsNoAnswer:
 
     def test_a_configuration_that_cannot_work(self, app):
         serve(app, AuthX())
-        answer = knock(app, headers=[bearer("any")])
+        answer = knock(app, headers=[authorization("any")])
         assert answer.status == 500
         assert isinstance(answer.raised, BadConfigurationError)
         assert b"JWT_SECRET_KEY" not in answer.body
@@ -149,7 +149,7 @@ class TestWhatIsNoAnswer:
         async def me(subject=auth.CURRENT_SUBJECT):
             return subject
 
-        answer = knock(app, "/me", headers=[bearer(auth.create_access_token("alice"))])
+        answer = knock(app, "/me", headers=[authorization(auth.create_access_token("alice"))])
         assert (answer.status, type(answer.raised)) == (500, LookupError)
 
     def test_a_blocklist_that_does_not_answer_lets_nobody_in(self, app):
@@ -160,7 +160,7 @@ class TestWhatIsNoAnswer:
         async def is_revoked(token):
             raise ConnectionError("no database")
 
-        answer = knock(app, headers=[bearer(auth.create_access_token("alice"))])
+        answer = knock(app, headers=[authorization(auth.create_access_token("alice"))])
         assert (answer.status, type(answer.raised)) == (500, ConnectionError)
 
     def test_a_policy_that_is_written_wrongly_is_a_500_with_a_body(self, app):
@@ -193,7 +193,7 @@ class TestWithoutHandleErrors:
     def test_nothing_is_registered_on_success(self):
         app, auth = FastAPI(), make_auth()
         protect(app, auth)
-        answer = knock(app, headers=[bearer(auth.create_access_token("alice"))])
+        answer = knock(app, headers=[authorization(auth.create_access_token("alice"))])
         handlers, _ = answer.scope["starlette.exception_handlers"]
         assert (answer.status, AuthXException in handlers) == (200, False)
 
@@ -204,7 +204,7 @@ class TestWithoutHandleErrors:
         async def find(token=auth.ACCESS_TOKEN):
             return token
 
-        assert knock(app, headers=[bearer("a"), bearer("b")]).status == 400
+        assert knock(app, headers=[authorization("a"), authorization("b")]).status == 400
 
     def test_a_search_in_a_route_is_answered(self):
         app, auth = FastAPI(), make_auth()
@@ -290,8 +290,8 @@ class TestTwoInstancesInOneApplication:
         app, *instances = doors
         for index in order:
             instances[index].handle_errors(app)
-        first = knock(app, "/first", headers=[bearer("garbage")])
-        second = knock(app, "/second", headers=[bearer("garbage")])
+        first = knock(app, "/first", headers=[authorization("garbage")])
+        second = knock(app, "/second", headers=[authorization("garbage")])
         assert (first.status, first.json["detail"]) == (401, "Not one of ours")
         assert second.status == 422
         assert second.json == {"message": "Not one of theirs", "error_type": "JWTDecodeError"}
@@ -338,7 +338,7 @@ class TestHandleErrors:
     def test_an_application_that_has_started_is_answered_for(self):
         auth, app = make_auth(), FastAPI()
         protect(app, auth)
-        knock(app, headers=[bearer(auth.create_access_token("alice"))])
+        knock(app, headers=[authorization(auth.create_access_token("alice"))])
         auth.handle_errors(app)
         assert knock(app).json["code"] == "token_missing"
 
@@ -349,9 +349,9 @@ class TestHandleErrors:
         async def by_hand(request: Request):
             auth.verify_token(await auth.get_access_token_from_request(request))
 
-        assert knock(app, headers=[bearer("garbage")]).status == 500
+        assert knock(app, headers=[authorization("garbage")]).status == 500
         auth.handle_errors(app)
-        assert knock(app, headers=[bearer("garbage")]).json["code"] == "token_invalid"
+        assert knock(app, headers=[authorization("garbage")]).json["code"] == "token_invalid"
 
     def test_an_own_handler_of_an_application_that_has_started_stays(self):
         auth, app = make_auth(), FastAPI()

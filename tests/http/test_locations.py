@@ -7,7 +7,7 @@ from itertools import permutations
 import pytest
 from fastapi import Body, Depends, FastAPI, Request
 from pydantic import BaseModel
-from tests.support.asgi import Clock, bearer, cookies, knock, make_auth
+from tests.support.asgi import Clock, authorization, cookies, knock, make_auth
 from tests.support.tokens import claims_of
 
 from authx.exceptions import MissingTokenError
@@ -41,7 +41,7 @@ def make_door(auth):
 def put(place, token, kind="access"):
     """A request with a token in that place, and the CSRF value of a cookie."""
     if place == "headers":
-        return {"headers": [bearer(token)]}
+        return {"headers": [authorization(token)]}
     if place == "json":
         return {"headers": [JSON], "body": json.dumps({f"{kind}_token": token}).encode()}
     if place == "query":
@@ -187,15 +187,15 @@ class TestHeader:
     def test_two_headers_are_refused_whatever_is_in_them(self, door, seen_before, other, first):
         app, token = door
         if seen_before:
-            assert knock(app, headers=[bearer(token)]).status == 200
-        headers = [bearer(token), ("Authorization", other)]
+            assert knock(app, headers=[authorization(token)]).status == 200
+        headers = [authorization(token), ("Authorization", other)]
         answer = knock(app, headers=headers if first else headers[::-1])
         assert (answer.status, answer.json["code"]) == (400, "request_invalid")
         assert "two Authorization headers" in answer.json["message"]
 
     def test_the_same_token_twice_is_refused_too(self, door):
         app, token = door
-        assert knock(app, headers=[bearer(token), bearer(token)]).status == 400
+        assert knock(app, headers=[authorization(token), authorization(token)]).status == 400
 
     @pytest.mark.parametrize("order", [["headers", "cookies"], ["headers", "query"]])
     @pytest.mark.parametrize("value", ["Basic dTpw", "Digest a=b, c=d", "Bearer", ""])
@@ -395,7 +395,7 @@ class TestWhatIsRead:
 
     def test_the_body_is_not_read_where_an_earlier_place_has_a_token(self):
         auth = make_auth(JWT_TOKEN_LOCATION=["headers", "json"])
-        headers = [bearer(auth.create_access_token("alice")), JSON]
+        headers = [authorization(auth.create_access_token("alice")), JSON]
         answer = knock(make_door(auth), method="POST", headers=headers, body=b"{")
         assert (answer.json, answer.reads) == ("alice", 0)
 
@@ -451,7 +451,7 @@ class TestCallsInRoutes:
 
     def test_no_places_mean_no_token(self, door):
         app, auth = door
-        answer = knock(app, "/named", "POST", [bearer(auth.create_access_token("alice"))])
+        answer = knock(app, "/named", "POST", [authorization(auth.create_access_token("alice"))])
         assert answer.json["code"] == "token_missing"
 
     def test_a_place_that_does_not_exist_is_a_mistake_of_the_application(self, door):
@@ -464,7 +464,7 @@ class TestCallsInRoutes:
 
     def test_an_optional_token_that_is_there_twice_is_refused(self, door):
         app, _ = door
-        assert knock(app, "/optional", "POST", [bearer("a"), bearer("b")]).status == 400
+        assert knock(app, "/optional", "POST", [authorization("a"), authorization("b")]).status == 400
 
     def test_a_needed_token_that_is_absent_is_missed_by_its_type(self, door):
         app, _ = door
@@ -485,8 +485,8 @@ def test_time_is_the_instances_own():
     clock = Clock()
     auth = make_auth(clock)
     app, token = make_door(auth), auth.create_access_token("alice")
-    assert knock(app, headers=[bearer(token)]).status == 200
+    assert knock(app, headers=[authorization(token)]).status == 200
     clock.now += 15 * 60 - 1
-    assert knock(app, headers=[bearer(token)]).status == 200
+    assert knock(app, headers=[authorization(token)]).status == 200
     clock.now += 1
-    assert knock(app, headers=[bearer(token)]).json["code"] == "token_expired"
+    assert knock(app, headers=[authorization(token)]).json["code"] == "token_expired"

@@ -10,9 +10,10 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import HTTPConnection
 from starlette.testclient import WebSocketDenialResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
-from tests.support.asgi import COOKIES, bearer, cookies, knock, make_auth
+from tests.support.asgi import COOKIES, authorization, cookies, knock, make_auth
 
 from authx.exceptions import AuthXException, BadConfigurationError, InsufficientScopeError, TokenExpiredError
+from authx.testing import Clock
 
 ORIGIN = ("Origin", "https://front.example")
 
@@ -84,18 +85,19 @@ def add(request):
 
 @pytest.mark.parametrize("late", [False, True])
 def test_the_error_contract_holds_in_a_middleware(add, late):
-    auth = make_auth()
+    clock = Clock()
+    auth = make_auth(clock)
     app = app_with(auth, add, late=late)
     missing = knock(app)
     assert (missing.status, missing.json["code"], missing.json["action"]) == (401, "token_missing", "login")
     assert missing.get("www-authenticate") == 'Bearer realm="authx"'
     assert missing.get("cache-control") == "no-store"
     token = auth.create_access_token("alice")
-    assert knock(app, headers=[bearer(token)]).json == "read"
-    assert knock(app, headers=[bearer(token[:-1])]).json["code"] == "token_invalid"
-    assert knock(app, headers=[bearer(auth.create_refresh_token("alice"))]).json["code"] == "token_wrong_type"
-    auth._gate.clock.now += 10_000
-    assert (knock(app, headers=[bearer(token)]).json["action"]) == "refresh"
+    assert knock(app, headers=[authorization(token)]).json == "read"
+    assert knock(app, headers=[authorization(token[:-1])]).json["code"] == "token_invalid"
+    assert knock(app, headers=[authorization(auth.create_refresh_token("alice"))]).json["code"] == "token_wrong_type"
+    clock.now += 10_000
+    assert (knock(app, headers=[authorization(token)]).json["action"]) == "refresh"
 
 
 def test_a_status_other_than_401_is_answered_too(add):

@@ -10,6 +10,7 @@ from tests.support.asgi import COOKIES, OTHER_SECRET, cookies, knock, make_auth
 from tests.support.tokens import claims_of
 
 from authx.dependencies import AuthXDependency
+from authx.testing import Clock
 
 FOREIGN = [
     [("Origin", "https://evil.example")],
@@ -73,8 +74,13 @@ def make_site(auth):
 
 
 @pytest.fixture
-def auth():
-    return make_auth(**COOKIES)
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def auth(clock):
+    return make_auth(clock, **COOKIES)
 
 
 @pytest.fixture
@@ -128,8 +134,8 @@ class TestDeletionByHand:
         headers = [cookies(**{name: forged}), ("X-CSRF-TOKEN", claims_of(forged)["csrf"]), *FOREIGN[0]]
         assert knock(site, "/logout", "POST", headers).cookies == []
 
-    def test_an_expired_cookie_still_proves_who_asks(self, auth, site, token):
-        auth._gate.clock.now += 86_400
+    def test_an_expired_cookie_still_proves_who_asks(self, clock, site, token):
+        clock.now += 86_400
         assert len(knock(site, "/logout", "POST", [*proof(token), *FOREIGN[0]]).cookies) == 4
 
     def test_an_image_on_another_site_deletes_nothing(self, site):
@@ -182,14 +188,14 @@ class TestRefusedRefreshTokens:
         return knock(site, "/refresh", "POST", [cookies(refresh_token_cookie=refresh), ("X-CSRF-TOKEN", value), *more])
 
     @pytest.mark.parametrize("origin", [OWN[0], FOREIGN[0]], ids=str)
-    def test_an_expired_token_with_its_csrf_value_clears_the_cookies(self, auth, site, refresh, origin):
-        auth._gate.clock.now += 365 * 86_400
+    def test_an_expired_token_with_its_csrf_value_clears_the_cookies(self, clock, site, refresh, origin):
+        clock.now += 365 * 86_400
         answer = self.ask(site, refresh, *origin)
         assert (answer.json["code"], len(answer.cookies)) == ("refresh_expired", 4)
 
     @pytest.mark.parametrize("origin", [OWN[0], FOREIGN[0]], ids=str)
-    def test_an_expired_token_with_another_csrf_value_clears_none(self, auth, site, refresh, origin):
-        auth._gate.clock.now += 365 * 86_400
+    def test_an_expired_token_with_another_csrf_value_clears_none(self, clock, site, refresh, origin):
+        clock.now += 365 * 86_400
         answer = self.ask(site, refresh, *origin, csrf="wrong")
         assert (answer.json["code"], answer.cookies) == ("refresh_expired", [])
 

@@ -11,25 +11,20 @@ from fastapi.responses import JSONResponse
 from fastapi.testclient import TestClient
 from starlette.requests import Request
 from starlette.testclient import WebSocketDenialResponse
+from tests.support.inside import known_limits_of
+from tests.support.tokens import bearer
 
 from authx.config import AuthXConfig
 from authx.exceptions import AuthXException, BadConfigurationError, RateLimitExceeded
 from authx.http.ratelimit import InMemoryBackend, LimitedGuard, RateLimiter
 from authx.main import AuthX
 from authx.schema import TokenPayload
-
-
-class Clock:
-    def __init__(self):
-        self.now = 1000.0
-
-    def __call__(self):
-        return self.now
+from authx.testing import Clock
 
 
 @pytest.fixture
 def clock():
-    return Clock()
+    return Clock(1000.0)
 
 
 @pytest.fixture
@@ -60,10 +55,6 @@ def wait_after(limiter, made=None):
 @pytest.fixture
 def auth():
     return AuthX(AuthXConfig(JWT_SECRET_KEY="the secret that signs the tokens of these tests"))
-
-
-def bearer(token):
-    return {"Authorization": f"Bearer {token}"}
 
 
 def app_with(limiter):
@@ -665,13 +656,13 @@ def test_a_key_function_that_is_made_for_each_request_limits_by_the_key_it_names
 @pytest.mark.parametrize("way", WAYS)
 def test_a_limit_that_is_made_for_each_request_takes_no_more_memory(auth, way):
     statuses(auth, getattr(KeyFunctions, way), ["192.0.2.1"] * 20)
-    assert len(auth._limited._known) == 1
+    assert known_limits_of(auth) == 1
 
 
 def test_limits_without_end_are_forgotten_one_by_one(auth):
     for limit in range(1100):
         auth.rate_limited(limit, 60)
-    assert len(auth._limited._known) == 1000
+    assert known_limits_of(auth) == 1000
 
 
 def test_the_same_arguments_give_the_same_dependency(auth):

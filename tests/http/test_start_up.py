@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from tests.compat import document_cookies, document_header
 from tests.support.apps import SECRET
+from tests.support.inside import feed_of
 from tests.support.tokens import bearer
 from tests.support.waiting import PATIENCE
 
@@ -97,7 +98,7 @@ def test_settings_may_come_in_the_lifespan_and_the_store_is_open_then():
         yield
 
     with TestClient(serve(auth, lifespan)) as client:
-        assert auth._gate.engine.feed.loaded
+        assert feed_of(auth).loaded
         assert client.get("/door", headers=bearer(auth.create_access_token("alice"))).json() == "alice"
 
 

@@ -7,9 +7,11 @@ from fastapi import Depends, FastAPI, WebSocket
 from fastapi.testclient import TestClient
 from starlette.testclient import WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
-from tests.support.asgi import COOKIES, OTHER_SECRET, Clock, make_auth
+from tests.support.asgi import COOKIES, OTHER_SECRET, make_auth
+from tests.support.tokens import bearer
 
 from authx.exceptions import AuthXException, TokenExpiredError
+from authx.testing import Clock
 
 CLOSE_POLICY = 1008
 
@@ -36,10 +38,6 @@ def refusal(app, url="/ws", **headers):
     with pytest.raises(WebSocketDenialResponse) as caught, TestClient(app).websocket_connect(url, headers=headers):
         pass
     return caught.value
-
-
-def bearer(token):
-    return {"Authorization": f"Bearer {token}"}
 
 
 class TestPlaces:

@@ -1,8 +1,8 @@
 """What a refresh asks of the application: whether the user still exists, and what they may do now."""
 
 import pytest
-from tests.sessions.world import bearer, foreign_token
-from tests.support.tokens import claims_of
+from tests.sessions.world import foreign_token
+from tests.support.tokens import bearer, claims_of
 
 from authx.schema import TokenPayload
 

@@ -10,8 +10,9 @@ from datetime import timedelta
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from tests.sessions.world import SECRET, bearer, sid_of
-from tests.support.tokens import claims_of
+from tests.sessions.world import SECRET, sid_of
+from tests.support.inside import sessions_of
+from tests.support.tokens import bearer, claims_of
 
 from authx import AuthX, AuthXConfig
 from authx.exceptions import BadConfigurationError, StoreUnavailableError
@@ -180,7 +181,7 @@ def test_an_instance_that_is_given_up_is_collected(store_url):
         await auth.open()
         await auth.create_session("alice")
         await auth.close()
-        return weakref.ref(auth), weakref.ref(auth._gate.engine)
+        return weakref.ref(auth), weakref.ref(sessions_of(auth))
 
     known = asyncio.run(script())
     gc.collect()

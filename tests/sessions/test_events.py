@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import httpx2
 import pytest
 from tests.sessions.test_reuse import lose, rotated
-from tests.sessions.world import AGENT, HOME, bearer, sid_of
+from tests.sessions.world import AGENT, HOME, sid_of
+from tests.support.tokens import bearer
 
 from authx import AuthX
 from authx.sessions.events import EVENTS, Events, SecurityEvent

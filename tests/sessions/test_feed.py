@@ -23,14 +23,6 @@ pytestmark = pytest.mark.anyio
 WINDOW = 960.0
 
 
-class Monotonic:
-    def __init__(self):
-        self.now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
 @pytest.fixture
 def clock():
     return Clock()
@@ -38,7 +30,7 @@ def clock():
 
 @pytest.fixture
 def monotonic():
-    return Monotonic()
+    return Clock(1000.0)
 
 
 @pytest.fixture

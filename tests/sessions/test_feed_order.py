@@ -6,7 +6,6 @@ import random
 import pytest
 from tests.sessions.test_feed import (
     WINDOW,
-    Monotonic,
     claims,
     end_everyone,
     end_session,
@@ -55,7 +54,7 @@ class World:
     """A feed on such a store, and the tokens that are shown to it."""
 
     def __init__(self):
-        self.clock, self.monotonic, self.store = Clock(), Monotonic(), Stepped()
+        self.clock, self.monotonic, self.store = Clock(), Clock(1000.0), Stepped()
         self.feed = RevocationFeed(
             self.store, self.clock, window=WINDOW, poll_interval=0.5, max_staleness=30.0, monotonic=self.monotonic
         )

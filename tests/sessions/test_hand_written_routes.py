@@ -3,8 +3,8 @@
 import pytest
 from fastapi import Depends
 from tests.sessions.test_reuse import lose, rotated
-from tests.sessions.world import AGENT, GRACE, HOME, bearer, sid_of
-from tests.support.tokens import claims_of
+from tests.sessions.world import AGENT, GRACE, HOME, sid_of
+from tests.support.tokens import bearer, claims_of
 
 pytestmark = pytest.mark.anyio
 

@@ -7,8 +7,9 @@ from fractions import Fraction
 import pytest
 from starlette.requests import Request
 from starlette.responses import Response
-from tests.sessions.world import bearer, sid_of
-from tests.support.tokens import claims_of
+from tests.sessions.world import sid_of
+from tests.support.inside import callbacks_of
+from tests.support.tokens import bearer, claims_of
 
 from authx import AuthManager, AuthX, AuthXConfig
 from authx.dependencies import AuthXDependency
@@ -270,10 +271,9 @@ def test_each_registration_is_a_decorator_with_and_without_parentheses(name):
 
     for registered in (register(callback), register()(callback), register(inline=True)(callback)):
         assert registered is callback
-    functions = [auth._gate.blocklist, auth._gate.subject_getter, auth._gate.claims_getter]
-    assert [one.function for one in functions if one is not None] == [callback]
+    assert callbacks_of(auth) == [callback]
     register(None)
-    assert [auth._gate.blocklist, auth._gate.subject_getter, auth._gate.claims_getter] == [None] * 3
+    assert callbacks_of(auth) == []
 
 
 @pytest.mark.parametrize("name", REGISTRATIONS)

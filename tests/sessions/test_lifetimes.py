@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.sessions.world import ACCESS_LIFE, DAY, MAX_AGE, REFRESH_LIFE, bearer, foreign_token, sid_of
-from tests.support.tokens import claims_of
+from tests.sessions.world import ACCESS_LIFE, DAY, MAX_AGE, REFRESH_LIFE, foreign_token, sid_of
+from tests.support.tokens import bearer, claims_of
 
 from authx.core.ids import session_created_at
 

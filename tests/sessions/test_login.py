@@ -1,8 +1,8 @@
 """`auth.login`: the managed way to begin a session."""
 
 import pytest
-from tests.sessions.world import AGENT, HOME, REFRESH_LIFE, bearer, foreign_token, sid_of
-from tests.support.tokens import claims_of, header_of
+from tests.sessions.world import AGENT, HOME, REFRESH_LIFE, foreign_token, sid_of
+from tests.support.tokens import bearer, claims_of, header_of
 
 from authx.core.ids import session_created_at
 from authx.exceptions import StoreUnavailableError

@@ -5,8 +5,9 @@ from datetime import timedelta
 
 import pytest
 from fastapi import Request, Response
-from tests.sessions.world import DAY, MAX_AGE, OTHER_SECRET, bearer, foreign_token, sid_of
-from tests.support.tokens import claims_of
+from tests.sessions.world import DAY, MAX_AGE, OTHER_SECRET, foreign_token, sid_of
+from tests.support.inside import feed_of, revoked_of
+from tests.support.tokens import bearer, claims_of
 
 from authx import AuthX, AuthXConfig
 from authx.core.session import Revocation
@@ -129,14 +130,14 @@ async def test_a_repetition_writes_nothing_and_is_remembered_nowhere(make_proces
     token = (await here.login())[kind]
     await logout(here, token)
     for world in (here, there):
-        await world.auth._gate.engine.feed.catch_up()
+        await feed_of(world.auth).catch_up()
         held = weight(world)
         before = world.writes()
         for _ in range(20):
             assert (await logout(world, token)).status_code == 200
             world.clock.advance(10)
         assert world.writes() == before
-        await world.auth._gate.engine.feed.catch_up()
+        await feed_of(world.auth).catch_up()
         assert weight(world) == held
 
 
@@ -163,14 +164,14 @@ async def test_what_was_announced_and_not_carried_out_is_repeated(world):
     now = int(world.clock.now * 1000)
     sid = sid_of(tokens["access_token"])
     # As where Redis stopped between its two steps.
-    world.auth._gate.engine.feed.apply(Revocation(kind="session", key=sid, at=now, until=now + 60_000))
+    feed_of(world.auth).apply(Revocation(kind="session", key=sid, at=now, until=now + 60_000))
     assert (await logout(world, tokens["access_token"])).status_code == 200
     assert (await world.row(sid)).revoked_at is not None
 
 
 def weight(world):
     """How much a process remembers of what was revoked."""
-    revoked = world.auth._gate.engine.feed._revoked
+    revoked = revoked_of(world.auth)
     return len(revoked), sum(len(keys) for ending in revoked._ending.values() for keys in ending)
 
 

@@ -5,8 +5,8 @@ import logging
 import pytest
 from anyio import CancelScope
 from anyio.lowlevel import checkpoint
-from tests.sessions.world import bearer, foreign_token, sid_of
-from tests.support.tokens import claims_of
+from tests.sessions.world import foreign_token, sid_of
+from tests.support.tokens import bearer, claims_of
 
 from authx.exceptions import StoreUnavailableError
 from authx.jose import jws

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from tests.sessions.test_retry_keys import K, code, exchanged, refresh
 from tests.sessions.world import DAY, GRACE, sid_of
+from tests.support.inside import feed_of, outages_of, sessions_of
 from tests.support.waiting import until
 
 from authx import AuthX, AuthXConfig
@@ -15,22 +16,18 @@ from authx.sessions import observed
 from authx.sessions.observed import observe
 from authx.stores import InvalidRowError
 from authx.stores.memory import MemoryStore
-from authx.testing import FaultyStore
+from authx.testing import Clock, FaultyStore
 
 pytestmark = pytest.mark.anyio
 
 HOUR = 3600
 
 
-def outages_of(world):
-    return world.auth._gate.engine.observed.outages
-
-
 async def answered(world):
     """Wait until the process knows that its store answers again."""
 
     async def is_known():
-        return not outages_of(world).is_silent
+        return not outages_of(world.auth).is_silent
 
     await until(is_known)
 
@@ -103,7 +100,7 @@ async def one_failed_statement(world):
 
 
 async def a_stall_of_three_seconds(world):
-    outages_of(world).stalled(3000, int(world.clock.now * 1000))
+    outages_of(world.auth).stalled(3000, int(world.clock.now * 1000))
 
 
 async def an_outage_of_three_seconds(world):
@@ -210,7 +207,7 @@ async def test_a_store_that_keeps_failing_is_called_again_once_a_second(make_wor
 
 async def test_a_store_that_was_closed_is_not_called_again(make_world):
     world = await make_world()
-    engine = world.auth._gate.engine
+    engine = sessions_of(world.auth)
     world.store.fail(times=None)
     with pytest.raises(StoreUnavailableError):
         await engine.observed.list("alice", 0)
@@ -224,17 +221,12 @@ async def test_a_store_that_was_closed_is_not_called_again(make_world):
 # Stalls
 
 
-class Monotonic:
-    """The clock by which stalls are measured."""
-
-    def __init__(self, monkeypatch):
-        self.now = 1000.0
-        monkeypatch.setattr(observed, "monotonic", lambda: self.now)
-
-
 @pytest.fixture
 def monotonic(monkeypatch):
-    return Monotonic(monkeypatch)
+    """The clock by which stalls are measured."""
+    clock = Clock(1000.0)
+    monkeypatch.setattr(observed, "monotonic", clock)
+    return clock
 
 
 async def test_a_request_notices_a_stall_before_the_timer_does(monotonic, make_world):
@@ -256,7 +248,7 @@ async def test_the_timer_notices_a_stall_by_itself(monotonic, make_world, monkey
     world.clock.advance(HOUR)
 
     async def is_known():
-        return outages_of(world).stood_still(0, 10**15) > 0
+        return outages_of(world.auth).stood_still(0, 10**15) > 0
 
     await until(is_known)
     assert await code(world, token) == 200
@@ -271,7 +263,7 @@ async def test_a_clock_that_is_set_is_no_stall(monotonic, make_world):
 
 async def test_a_timer_that_was_stopped_notices_nothing(monotonic, make_world):
     world = await make_world()
-    timer = world.auth._gate.engine._timer
+    timer = sessions_of(world.auth)._timer
     await world.auth.close()
     monotonic.now += HOUR
     assert timer.stood_still(0, 10**15) == 0
@@ -315,10 +307,9 @@ async def test_a_changed_setting_forgets_no_outage(world):
 async def test_instances_that_share_a_store_share_its_outages():
     store = FaultyStore(MemoryStore())
     config = AuthXConfig(JWT_SECRET_KEY="a secret that is long enough for everybody who shares it")
-    engines = [AuthX(config, store=store, login_type=login_type)._gate.engine for login_type in (None, None, "admin")]
-    assert len({id(engine.observed.outages) for engine in engines}) == 1
-    other = AuthX(config, store=MemoryStore())._gate.engine
-    assert other.observed.outages is not engines[0].observed.outages
+    sharing = [AuthX(config, store=store, login_type=login_type) for login_type in (None, None, "admin")]
+    assert len({id(outages_of(auth)) for auth in sharing}) == 1
+    assert outages_of(AuthX(config, store=MemoryStore())) is not outages_of(sharing[0])
 
 
 def test_a_store_needs_neither_a_hash_nor_weak_references():
@@ -337,7 +328,7 @@ def test_a_store_needs_neither_a_hash_nor_weak_references():
 
 async def test_pruning_for_long_is_no_stall(make_world, monkeypatch):
     world = await make_world(JWT_REVOCATION_POLL_INTERVAL=timedelta(seconds=0.01))
-    feed = world.auth._gate.engine.feed
+    feed = feed_of(world.auth)
     token = await rotated(world)
     slices = 0
 
@@ -361,7 +352,7 @@ async def test_pruning_for_long_is_no_stall(make_world, monkeypatch):
 
 async def test_what_is_revoked_while_a_backlog_is_pruned_shows_at_once(make_world, monkeypatch):
     world = await make_world(JWT_REVOCATION_POLL_INTERVAL=timedelta(seconds=0.01))
-    feed = world.auth._gate.engine.feed
+    feed = feed_of(world.auth)
     access = (await world.login())["access_token"]
     is_over = False
 

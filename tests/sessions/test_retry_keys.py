@@ -5,8 +5,8 @@ import logging
 from datetime import timedelta
 
 import pytest
-from tests.sessions.world import DAY, GRACE, HOME, MAX_AGE, OTHER_SECRET, SECRET, bearer, foreign_token, sid_of
-from tests.support.tokens import claims_of
+from tests.sessions.world import DAY, GRACE, HOME, MAX_AGE, OTHER_SECRET, SECRET, foreign_token, sid_of
+from tests.support.tokens import bearer, claims_of
 
 from authx.core.retry_keys import retry_hash
 from authx.core.session import Rotation

@@ -4,8 +4,8 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from tests.sessions.world import DAY, GRACE, bearer, sid_of
-from tests.support.tokens import claims_of
+from tests.sessions.world import DAY, GRACE, sid_of
+from tests.support.tokens import bearer, claims_of
 
 from authx.stores import open_store
 

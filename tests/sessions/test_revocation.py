@@ -5,8 +5,9 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from tests.sessions.world import ACCESS_LIFE, DAY, GRACE, MAX_AGE, OTHER_SECRET, bearer, foreign_token, sid_of
-from tests.support.tokens import claims_of
+from tests.sessions.world import ACCESS_LIFE, DAY, GRACE, MAX_AGE, OTHER_SECRET, foreign_token, sid_of
+from tests.support.inside import revoked_of
+from tests.support.tokens import bearer, claims_of
 from tests.support.waiting import SOON, until
 
 from authx import AuthX, AuthXConfig
@@ -594,5 +595,5 @@ async def test_what_ended_stays_ended_when_the_feed_has_forgotten_it(world):
     long = world.auth.create_access_token("alice", expiry=timedelta(days=30), sid=sid_of(tokens["access_token"]))
     await world.auth.revoke_session(sid_of(long))
     world.clock.advance(ACCESS_LIFE + 3600)
-    world.auth._gate.engine.feed._revoked.forget(int(world.clock.now * 1000), 1000)
+    revoked_of(world.auth).forget(int(world.clock.now * 1000), 1000)
     assert await world.knock(long) == 401

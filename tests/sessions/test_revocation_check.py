@@ -7,12 +7,14 @@ from datetime import timedelta
 import jwt
 import pytest
 from fastapi import Depends
-from tests.sessions.world import SECRET, bearer, foreign_token, sid_of
-from tests.support.tokens import claims_of
+from tests.sessions.world import SECRET, foreign_token, sid_of
+from tests.support.inside import feed_of
+from tests.support.tokens import bearer, claims_of
 from tests.support.waiting import until
 
 from authx.exceptions import RevokedTokenError, SessionRevoked
 from authx.schema import RequestToken
+from authx.testing import Clock
 
 pytestmark = pytest.mark.anyio
 
@@ -182,18 +184,11 @@ async def test_a_store_that_does_not_answer_for_an_old_token_gives_503(world):
 # A store that is silent
 
 
-class _Monotonic:
-    def __init__(self):
-        self.now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
 def stop_hearing(world):
     """Lets the feed's own time be moved, and its store be silent."""
-    time = world.auth._gate.engine.feed._monotonic = _Monotonic()
-    world.auth._gate.engine.feed.heard()
+    feed = feed_of(world.auth)
+    time = feed._monotonic = Clock(1000.0)
+    feed.heard()
     world.store.fail("wait", "revocations", "count_live", times=None)
     return time
 

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 import pytest
 from fastapi import Depends, FastAPI, Header, HTTPException
 from fastapi.testclient import TestClient
-from tests.sessions.world import REFRESH_LIFE, SECRET, bearer, sid_of
-from tests.support.tokens import claims_of
+from tests.sessions.world import REFRESH_LIFE, SECRET, sid_of
+from tests.support.tokens import bearer, claims_of
 
 from authx import AuthX, AuthXConfig
 from authx.testing import Clock

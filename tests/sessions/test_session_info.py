@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from fastapi import Request
-from tests.sessions.world import AGENT, HOME, MAX_AGE, bearer, sid_of
-from tests.support.tokens import claims_of
+from tests.sessions.world import AGENT, HOME, MAX_AGE, sid_of
+from tests.support.tokens import bearer, claims_of
 
 from authx.core.ids import is_session_id
 from authx.schema import SessionInfo

@@ -4,7 +4,8 @@ import pytest
 from fastapi import WebSocket
 from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
-from tests.sessions.world import World, bearer
+from tests.sessions.world import World
+from tests.support.tokens import bearer
 
 from authx.exceptions import StoreUnavailableError
 from authx.http import errors

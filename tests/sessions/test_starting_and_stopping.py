@@ -6,6 +6,7 @@ import threading
 
 import pytest
 from tests.sessions.world import SECRET
+from tests.support.inside import sessions_of, set_store
 from tests.support.waiting import PATIENCE, until
 
 from authx import AuthX, AuthXConfig
@@ -116,9 +117,8 @@ async def test_a_start_that_is_under_way_when_a_setting_changes_is_stopped(make_
     await store.reached.wait()
 
     def change() -> None:
-        auth.config.JWT_STORE_URL = "memory://"
-        auth._gate._store = None
-        assert auth._gate.engine.store is not store
+        set_store(auth, "memory://")
+        assert sessions_of(auth).store is not store
 
     if elsewhere:
         thread = threading.Thread(target=change)
@@ -148,7 +148,7 @@ async def test_a_request_that_began_before_a_setting_changed_starts_nothing_agai
     store = Stubborn("none")
     auth = make_auth(store)
     await auth.create_session("1")
-    former = auth._gate.engine
+    former = sessions_of(auth)
     auth.config.JWT_SESSION_MAX_AGE = 3600
     await auth.create_session("1")
     opened = store.opened
@@ -158,9 +158,9 @@ async def test_a_request_that_began_before_a_setting_changed_starts_nothing_agai
 
 async def test_one_that_never_started_does_not_start_after_a_setting_changed(make_auth):
     auth = make_auth(MemoryStore())
-    former = auth._gate.engine
+    former = sessions_of(auth)
     auth.config.JWT_SESSION_MAX_AGE = 3600
-    assert auth._gate.engine is not former
+    assert sessions_of(auth) is not former
     with pytest.raises(StoreUnavailableError, match="settings changed"):
         await former.ensure()
 

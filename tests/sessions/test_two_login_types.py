@@ -5,8 +5,8 @@ import logging
 import httpx2
 import pytest
 from fastapi import FastAPI, Request, Response
-from tests.sessions.world import SECRET, bearer, sid_of
-from tests.support.tokens import claims_of
+from tests.sessions.world import SECRET, sid_of
+from tests.support.tokens import bearer, claims_of
 
 from authx import AuthManager, AuthX, AuthXConfig, RequestToken, TokenPayload
 from authx.exceptions import JWTDecodeError, LoginTypeMismatchError

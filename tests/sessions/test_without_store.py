@@ -3,7 +3,8 @@
 import httpx2
 import pytest
 from fastapi import FastAPI, Request, Response
-from tests.sessions.world import SECRET, bearer
+from tests.sessions.world import SECRET
+from tests.support.tokens import bearer
 
 from authx import AuthX, AuthXConfig
 from authx.exceptions import BadConfigurationError

@@ -5,8 +5,8 @@ from contextlib import closing
 
 import jwt
 import pytest
-from tests.sessions.world import OTHER_SECRET, SECRET, bearer, sid_of
-from tests.support.tokens import claims_of
+from tests.sessions.world import OTHER_SECRET, SECRET, sid_of
+from tests.support.tokens import bearer, claims_of
 
 from authx import AuthX, AuthXConfig
 

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import httpx2
 import jwt
 from fastapi import FastAPI, Request, Response
-from tests.support.tokens import claims_of
+from tests.support.tokens import bearer, claims_of
 
 from authx import AuthX, AuthXConfig
 from authx.core.session import Session
@@ -144,10 +144,6 @@ def make_app(world: World) -> FastAPI:
         return await auth.refresh(request, response)
 
     return app
-
-
-def bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}
 
 
 def sid_of(token_or_sid: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from authx import AuthX, AuthXConfig
+from authx.testing import Clock
 
 SECRET = "a secret of more than thirty-two letters for the door"
 OTHER_SECRET = "another secret of more than thirty-two letters, too"
@@ -15,16 +16,6 @@ NOW = 1_900_000_000
 COOKIES: dict[str, Any] = {"JWT_TOKEN_LOCATION": ["cookies"]}
 
 Headers = Mapping[str, str | bytes] | Iterable[tuple[str, str | bytes]]
-
-
-class Clock:
-    """Time that passes when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = float(NOW)
-
-    def __call__(self) -> float:
-        return self.now
 
 
 _configs: dict[str, AuthXConfig] = {}
@@ -74,7 +65,7 @@ class Answer:
         return [line.partition("=")[0] for line in self.cookies]
 
 
-def bearer(token: str | bytes) -> tuple[str, bytes]:
+def authorization(token: str | bytes) -> tuple[str, bytes]:
     raw = token.encode() if isinstance(token, str) else token
     return "Authorization", b"Bearer " + raw
 

@@ -208,6 +208,6 @@ def test_a_subject_that_cannot_stand_in_a_token_is_an_error(uid):
 
 
 def test_another_scheme_of_the_same_application_is_somebody_else():
-    app, auth = make()
-    stranger = AuthX(AuthXConfig(JWT_SECRET_KEY=SECRET + "x"), clock=auth._gate.clock)
+    app, _ = make()
+    stranger = AuthX(AuthXConfig(JWT_SECRET_KEY=SECRET + "x"), clock=Clock())
     assert login_client(app, stranger, "alice").get("/door").status_code == 401
