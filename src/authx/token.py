@@ -19,13 +19,14 @@ from authx.exceptions import AuthxArgumentDeprecationWarning, JWTDecodeError
 from authx.jose import jws
 from authx.jose.json_object import JSONObject
 from authx.jose.key import SECRET_ALGORITHMS, Key, KeyRing, key_from_pem, key_from_secret
-from authx.types import UID, StringOrSequence
+from authx.types import CLAIMS, UID, StringOrSequence
 
 __all__ = ["create_token", "decode_token"]
 
 # An integer of more bits has more digits than a subject may have; Python refuses to write very long ones at all.
 _MAX_SUBJECT_BITS: Final = 1024
-RESERVED_CLAIMS: Final = frozenset({"fresh", "csrf", "iat", "exp", "iss", "aud", "type", "jti", "nbf", "sub"})
+# Each of them has an argument of its own.
+RESERVED_CLAIMS: Final = CLAIMS - {"scopes", "login_type", "sid", "gen", "cnf"}
 
 
 def create_token(
@@ -53,8 +54,8 @@ def create_token(
         key: The secret, or a PEM private key for asymmetric algorithms.
         type: `type`; `fresh` is written only in access tokens.
         jti: `jti`; a random UUID by default.
-        expiry: `exp`: a moment, a time from now, or seconds since 1970; absent by default.
-        issued: `iat`: a moment or seconds since 1970; now by default.
+        expiry: `exp`: a datetime, a time from now, or seconds since 1970; absent by default.
+        issued: `iat`: a datetime or seconds since 1970; now by default.
         fresh: `fresh`.
         csrf: `csrf`: a text as it is, True for a random UUID, nothing else writes none.
         algorithm: The algorithm that signs.
@@ -62,7 +63,7 @@ def create_token(
         audience: `aud`, where not empty.
         issuer: `iss`, where not empty.
         additional_data: Further claims, reserved ones dropped.
-        not_before: `nbf`: a moment, a time from now, or seconds since 1970.
+        not_before: `nbf`: a datetime, a time from now, or seconds since 1970.
         data: Claims merged last; they replace anything.
         ignore_errors: Whether reserved claims in `additional_data` are dropped or refused.
 
@@ -179,17 +180,7 @@ def _now() -> float:
 
 
 def to_bytes(token: str | bytes) -> bytes:
-    """Take a token's text as bytes.
-
-    Args:
-        token: The compact token.
-
-    Returns:
-        Its ASCII bytes.
-
-    Raises:
-        JWTDecodeError: It holds a character that no token has.
-    """
+    """Take a token's text as bytes; a character that is not ASCII raises `JWTDecodeError`."""
     if isinstance(token, bytes):
         return token
     try:
@@ -198,29 +189,18 @@ def to_bytes(token: str | bytes) -> bytes:
         raise JWTDecodeError("Invalid token: it holds a character that is not ASCII") from None
 
 
-def to_seconds(moment: datetime | timedelta | float, now: float) -> float:
-    """Turn a moment or a time from now into seconds since 1970.
-
-    Args:
-        moment: A datetime, a timedelta from `now`, or seconds since 1970.
-        now: Seconds since 1970.
-
-    Returns:
-        Seconds since 1970, with fractions.
-
-    Raises:
-        ValueError: A datetime without time zone on a machine whose local time is not UTC.
-    """
-    if isinstance(moment, timedelta):
-        return now + moment.total_seconds()
-    if not isinstance(moment, datetime):
-        return moment
-    if moment.tzinfo is None and moment.astimezone().utcoffset():
+def to_seconds(time: datetime | timedelta | float, now: float) -> float:
+    """Turn a point in time, or a time from now, into seconds since 1970."""
+    if isinstance(time, timedelta):
+        return now + time.total_seconds()
+    if not isinstance(time, datetime):
+        return time
+    if time.tzinfo is None and time.astimezone().utcoffset():
         raise ValueError(
             "a datetime without time zone can be local time or UTC, and here these differ; "
             "write datetime.now(timezone.utc) + ..., or pass a timedelta"
         )
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
 
 
 @lru_cache(maxsize=16)
@@ -232,19 +212,7 @@ def _key(key: str | bytes, algorithm: str) -> Key:
 
 
 def to_subject(uid: object) -> str:
-    """Turn an application's user id into the text that tokens and stores hold.
-
-    Args:
-        uid: A `str`, an `int` that is not a `bool`, or a `uuid.UUID`; subclasses count. Of a string
-            enumeration, the characters it holds.
-
-    Returns:
-        The text: 1 to 255 characters.
-
-    Raises:
-        TypeError: The user id has another type.
-        ValueError: The text is empty, too long, or contains NUL or a lone surrogate.
-    """
+    """Turn an application's user id into the text that tokens and stores hold."""
     if type(uid) is str:
         text = uid
     elif isinstance(uid, str):

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias, get_args
 from uuid import UUID
 
 from typing_extensions import TypeVar
@@ -35,7 +35,7 @@ __all__ = [
     "TokenType",
 ]
 
-# Whoever does not say what their subjects are need not say so.
+# An application that does not declare its subject's type gets `Any`.
 T = TypeVar("T", default=Any)
 T_co = TypeVar("T_co", covariant=True)
 
@@ -50,27 +50,20 @@ SymmetricAlgorithmType = Literal["HS256", "HS384", "HS512"]
 AsymmetricAlgorithmType = Literal[
     "ES256", "ES256K", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "EdDSA"
 ]
-AlgorithmType = Literal[
-    "HS256",
-    "HS384",
-    "HS512",
-    "ES256",
-    "ES256K",
-    "ES384",
-    "ES512",
-    "RS256",
-    "RS384",
-    "RS512",
-    "PS256",
-    "PS384",
-    "PS512",
-    "EdDSA",
-]
+AlgorithmType = Literal[SymmetricAlgorithmType, AsymmetricAlgorithmType]
+SYMMETRIC_ALGORITHMS: Final = frozenset(get_args(SymmetricAlgorithmType))
 
 HTTPMethod = Literal["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"]
 HTTPMethods = Sequence[HTTPMethod]
 SameSitePolicy = Literal["lax", "strict", "none"]
 TokenType = Literal["access", "refresh"]
+# The claims that this library writes or reads.
+CLAIMS: Final = frozenset(
+    {
+        *("sub", "jti", "type", "iat", "exp", "nbf", "iss", "aud"),
+        *("csrf", "scopes", "fresh", "login_type", "sid", "gen", "cnf"),
+    }
+)
 TokenLocation = Literal["headers", "cookies", "json", "query"]
 TokenLocations = Sequence[TokenLocation]
 

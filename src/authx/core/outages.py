@@ -14,12 +14,7 @@ _LIMIT: Final = 32
 
 
 class Outages:
-    """The newest outages, in their order.
-
-    Args:
-        shortest: An outage counts if it lasts longer than this, in milliseconds.
-        limit: How many are kept.
-    """
+    """The newest outages, in their order; one counts if it lasts longer than `shortest` milliseconds."""
 
     def __init__(self, shortest: int = _SHORTEST, limit: int = _LIMIT) -> None:
         self._shortest = shortest
@@ -35,32 +30,19 @@ class Outages:
         return self._silent_since is not None
 
     def failed(self, sent_at: int) -> None:
-        """Record that the store did not answer a call.
-
-        Args:
-            sent_at: When the call was sent.
-        """
+        """Record that the store did not answer a call that was sent at this time."""
         # Other calls may have been answered while this one waited.
         start = sent_at if self._last_answer is None else max(sent_at, self._last_answer)
         self._silent_since = start if self._silent_since is None else min(start, self._silent_since)
 
     def answered(self, at: int) -> None:
-        """Record an answer of the store, before anything is decided by it.
-
-        Args:
-            at: When it came.
-        """
+        """Record an answer of the store, before anything is decided by it."""
         since, self._silent_since, self._last_answer = self._silent_since, None, at
         if since is not None:
             self._add(since, at)
 
     def stalled(self, late: int, at: int) -> None:
-        """Record that the event loop was blocked until now.
-
-        Args:
-            late: For how long, measured monotonically.
-            at: The present time.
-        """
+        """Record that the event loop was blocked until now, for `late` milliseconds by the monotonic clock."""
         self._add(at - late, at)
 
     def _add(self, start: int, end: int) -> None:
@@ -74,13 +56,5 @@ class Outages:
         self._known = (*known, (start, end))[-self._limit :]
 
     def stood_still(self, since: int, now: int) -> int:
-        """Compute how long the outages lasted between two times.
-
-        Args:
-            since: The first.
-            now: The second.
-
-        Returns:
-            Milliseconds.
-        """
+        """Compute how long the outages lasted between two times."""
         return sum(max(0, min(end, now) - max(start, since)) for start, end in self._known)

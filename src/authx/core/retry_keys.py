@@ -12,14 +12,7 @@ _KEY: Final = re.compile(rb'(?P<quote>"?)(?P<key>[!#-\[\]-~]{16,128})(?P=quote)'
 
 
 def usable_key(values: Iterable[bytes]) -> bytes | None:
-    """Read the retry key that a request carries. A header that cannot be used counts as none.
-
-    Args:
-        values: The values of the header, one for each time it was sent.
-
-    Returns:
-        The key, without quotes; `None` if there is none, one that cannot be used, or two that differ.
-    """
+    """Read the retry key in the values of its header; one that cannot be used, or two that differ, count as none."""
     keys = set()
     for value in values:
         match = _KEY.fullmatch(value.strip(b" \t"))
@@ -30,14 +23,5 @@ def usable_key(values: Iterable[bytes]) -> bytes | None:
 
 
 def retry_hash(sid: str, generation: int, key: bytes) -> str:
-    """Hash the retry key of a request, bound to the refresh token that it presents.
-
-    Args:
-        sid: The session's id.
-        generation: The generation of the presented token.
-        key: The retry key.
-
-    Returns:
-        32 hex digits.
-    """
+    """Hash the retry key of a request, bound to the refresh token that it presents."""
     return sha256(b"authx-retry\0%s\0%d\0%s" % (sid.encode("utf-8", "surrogatepass"), generation, key)).hexdigest()[:32]

@@ -10,16 +10,12 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from authx.exceptions import BadConfigurationError
 from authx.jose import base64url
-from authx.jose.jwk import public_jwk, thumbprint
+from authx.jose.jwk import CURVES, PrivateKey, PublicKey, public_jwk, thumbprint
 from authx.jose.key import UnfittingKeyError, header_segment
 from authx.jose.pem import read_key
 
 __all__ = ["AsymmetricKey", "PrivateKey", "PublicKey", "load_pem"]
 
-PrivateKey: TypeAlias = (
-    rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
-)
-PublicKey: TypeAlias = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | ed448.Ed448PublicKey
 _Sign: TypeAlias = Callable[[bytes], bytes]
 _Verify: TypeAlias = Callable[[bytes, bytes], None]
 
@@ -29,14 +25,13 @@ _HASHES: Final[dict[str, Callable[[], hashes.HashAlgorithm]]] = {
     "384": hashes.SHA384,
     "512": hashes.SHA512,
 }
-_CURVES: Final[dict[str, type[ec.EllipticCurve]]] = {
-    "ES256": ec.SECP256R1,
-    "ES384": ec.SECP384R1,
-    "ES512": ec.SECP521R1,
-    "ES256K": ec.SECP256K1,
+_CURVES: Final = {
+    "ES256": CURVES["P-256"],
+    "ES384": CURVES["P-384"],
+    "ES512": CURVES["P-521"],
+    "ES256K": CURVES["secp256k1"],
 }
-
-
+_ALGORITHMS: Final = {"EdDSA", *_CURVES} | {f"{family}{bits}" for family in ("RS", "PS") for bits in _HASHES}
 # The orders of the curves' base points (SEC 2, sections 2.4.1, 2.4.2, 2.5.1 and 2.6.1).
 _ORDERS: Final = {
     "ES256": 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551,
@@ -51,22 +46,13 @@ _ORDERS: Final = {
 
 
 class AsymmetricKey:
-    """A private or public key with the one algorithm it may be used with.
-
-    Args:
-        key: The parsed key.
-        algorithm: The `alg` value.
-        kid: The key's id; by default the thumbprint of its public half (RFC 7638).
-
-    Raises:
-        BadConfigurationError: The key does not fit the algorithm, or is too weak for it.
-    """
+    """A private or public key with the one algorithm it may be used with."""
 
     __slots__ = ("_sign", "_signature_length", "_verify", "algorithm", "can_sign", "header", "kid", "public")
 
     def __init__(self, key: PrivateKey | PublicKey, algorithm: str, kid: str | None = None) -> None:
-        private = None if isinstance(key, _PUBLIC_TYPES) else key
-        public = key.public_key() if not isinstance(key, _PUBLIC_TYPES) else key
+        private = None if isinstance(key, PublicKey) else key
+        public = key if isinstance(key, PublicKey) else key.public_key()
         sign, verify, size = _operations(private, public, algorithm)
         self._sign = sign
         self._verify = verify
@@ -78,17 +64,13 @@ class AsymmetricKey:
         self.header = header_segment(algorithm, self.kid)
 
     def sign(self, signing_input: bytes) -> bytes:
-        """Return the encoded signature of `header.payload`.
-
-        Raises:
-            BadConfigurationError: Only the public half is here.
-        """
+        """Return the encoded signature of `header.payload`."""
         if self._sign is None:
             raise BadConfigurationError(f"this {self.algorithm} key is public: it can verify, not sign")
         return base64url.encode(self._sign(signing_input))
 
     def verify(self, signing_input: bytes, signature: bytes) -> bool:
-        """Tell whether an encoded signature is this key's."""
+        """Return whether an encoded signature is this key's."""
         if len(signature) != self._signature_length:
             return False
         try:
@@ -98,7 +80,7 @@ class AsymmetricKey:
         return True
 
     def twin(self, signature: bytes) -> bytes | None:
-        """Return the signature (r, n - s) of an ECDSA signature (r, s); whoever sees one can compute the other."""
+        """Return the signature (r, n - s) of an ECDSA signature (r, s): anyone who sees one can compute the other."""
         order = _ORDERS.get(self.algorithm)
         if order is None:
             return None
@@ -110,22 +92,11 @@ class AsymmetricKey:
         return f"AsymmetricKey(algorithm={self.algorithm!r}, kid={self.kid!r}, can_sign={self.can_sign})"
 
 
-_ALGORITHMS: Final = frozenset(
-    {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "ES256K", "EdDSA"}
-)
-_PUBLIC_TYPES = (
-    rsa.RSAPublicKey,
-    ec.EllipticCurvePublicKey,
-    ed25519.Ed25519PublicKey,
-    ed448.Ed448PublicKey,
-)
-
-
 def _operations(private: PrivateKey | None, public: PublicKey, algorithm: str) -> tuple[_Sign | None, _Verify, int]:
     """Bind the two operations and the length of a signature in bytes."""
+    family = algorithm[:2]
     if algorithm not in _ALGORITHMS:
         raise BadConfigurationError(f"{algorithm} is no algorithm that signs with a key pair")
-    family = algorithm[:2]
     if family in ("RS", "PS") and isinstance(public, rsa.RSAPublicKey):
         assert private is None or isinstance(private, rsa.RSAPrivateKey)  # noqa: S101 - halves of one key
         return _rsa(private, public, algorithm)
@@ -145,7 +116,7 @@ def _advice(public: PublicKey) -> str:
     if isinstance(public, rsa.RSAPublicKey):
         fitting = "RS256"
     elif isinstance(public, ec.EllipticCurvePublicKey):
-        fitting = next((name for name, curve in _CURVES.items() if isinstance(public.curve, curve)), "")
+        fitting = next((name for name, curve in _CURVES.items() if curve.name == public.curve.name), "")
     else:
         fitting = "EdDSA"
     return f"set JWT_ALGORITHM={fitting}, or pass another key" if fitting else "pass another key"
@@ -179,7 +150,7 @@ def _ecdsa(
     private: ec.EllipticCurvePrivateKey | None, public: ec.EllipticCurvePublicKey, algorithm: str
 ) -> tuple[_Sign | None, _Verify, int]:
     curve = _CURVES[algorithm]
-    if not isinstance(public.curve, curve):
+    if public.curve.name != curve.name:
         raise UnfittingKeyError(
             f"{algorithm} needs a key on curve {curve.name}, and this one is on {public.curve.name}: {_advice(public)}"
         )

@@ -18,29 +18,12 @@ _CANONICAL_LAST = (
 
 
 def encode(data: bytes) -> bytes:
-    """Encode bytes as base64url text without padding.
-
-    Args:
-        data: Any bytes.
-
-    Returns:
-        ASCII bytes.
-    """
+    """Encode bytes as base64url text without padding."""
     return b2a_base64(data, newline=False).translate(_TO_URL, b"=")
 
 
 def decode(text: bytes) -> bytes:
-    """Decode base64url text, strictly: no padding, no other alphabet, no spare bits set.
-
-    Args:
-        text: ASCII bytes.
-
-    Returns:
-        The decoded bytes.
-
-    Raises:
-        ValueError: The text is not the canonical encoding of any bytes.
-    """
+    """Decode base64url text, strictly: no padding, no other alphabet, no spare bits set."""
     rest = len(text) & 3
     if rest:
         padding = _PADDING[rest]

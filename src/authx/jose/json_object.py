@@ -1,4 +1,4 @@
-"""JSON objects, read strictly: no duplicate names, finite numbers, exact integers, nothing but UTF-8."""
+"""JSON objects, read strictly: no duplicate keys, finite numbers, exact integers, nothing but UTF-8."""
 
 import json
 from enum import Enum
@@ -18,24 +18,12 @@ class NotAnObjectError(ValueError):
 
 
 def load_object(raw: bytes) -> JSONObject:
-    """Read one JSON object.
-
-    Args:
-        raw: UTF-8 text without a byte order mark.
-
-    Returns:
-        The object; integers of any size are exact.
-
-    Raises:
-        NotAnObjectError: It is JSON of another kind.
-        ValueError: Not JSON, not UTF-8, a name twice, a number that is not finite, or
-            nested deeper than 254 levels.
-    """
+    """Read one JSON object from UTF-8 without a byte order mark; integers of any size are exact."""
     value = orjson.loads(raw)
     if type(value) is not dict:
         raise NotAnObjectError("not a JSON object")
     try:
-        # A dictionary that writes back byte for byte had no name twice and no number rounded.
+        # A dictionary that writes back byte for byte had no duplicate key and no number rounded.
         if orjson.dumps(value) == raw:
             return value
     except orjson.JSONEncodeError as error:
@@ -68,18 +56,7 @@ def _refuse_constant(text: str) -> NoReturn:
 
 
 def dump_object(value: JSONObject) -> bytes:
-    """Write one JSON object, compactly, in the order given.
-
-    Args:
-        value: The object.
-
-    Returns:
-        UTF-8 text.
-
-    Raises:
-        ValueError: A number is not finite, or a text holds a lone surrogate.
-        TypeError: A value has no place in JSON.
-    """
+    """Write one JSON object, compactly, in the order given."""
     try:
         raw = orjson.dumps(value, option=_PLAIN)
     except orjson.JSONEncodeError:

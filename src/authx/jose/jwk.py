@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -11,20 +11,20 @@ from authx.exceptions import BadConfigurationError
 from authx.jose import base64url
 from authx.jose.json_object import JSONObject, dump_object
 
-__all__ = ["private_or_public_key", "public_jwk", "thumbprint"]
+__all__ = ["CURVES", "PrivateKey", "PublicKey", "private_or_public_key", "public_jwk", "thumbprint"]
 
-_CURVE_NAMES: Final[dict[str, str]] = {
-    "secp256r1": "P-256",
-    "secp384r1": "P-384",
-    "secp521r1": "P-521",
-    "secp256k1": "secp256k1",
-}
-_CURVES: Final[dict[str, ec.EllipticCurve]] = {
+PrivateKey: TypeAlias = (
+    rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
+)
+PublicKey: TypeAlias = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | ed448.Ed448PublicKey
+# By the names that JWKs give them.
+CURVES: Final[dict[str, ec.EllipticCurve]] = {
     "P-256": ec.SECP256R1(),
     "P-384": ec.SECP384R1(),
     "P-521": ec.SECP521R1(),
     "secp256k1": ec.SECP256K1(),
 }
+_CURVE_NAMES: Final = {curve.name: name for name, curve in CURVES.items()}
 _Edwards = TypeVar("_Edwards", ed25519.Ed25519PrivateKey, ed448.Ed448PrivateKey)
 _REQUIRED: Final = {
     "RSA": ("e", "kty", "n"),
@@ -34,17 +34,8 @@ _REQUIRED: Final = {
 }
 
 
-def public_jwk(
-    key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | ed448.Ed448PublicKey,
-) -> JSONObject:
-    """Write a public key as a JWK with its required members (RFC 7518 section 6, RFC 8037 section 2).
-
-    Args:
-        key: The public key.
-
-    Returns:
-        The members that name the key, no private one among them.
-    """
+def public_jwk(key: PublicKey) -> JSONObject:
+    """Write a public key as a JWK with its required members (RFC 7518 section 6, RFC 8037 section 2)."""
     if isinstance(key, rsa.RSAPublicKey):
         numbers = key.public_numbers()
         size = (key.key_size + 7) // 8
@@ -64,17 +55,7 @@ def public_jwk(
 
 
 def thumbprint(jwk: Mapping[str, object]) -> str:
-    """Compute a key's thumbprint (RFC 7638 section 3) with SHA-256.
-
-    Args:
-        jwk: A JWK; members beyond the required ones do not matter.
-
-    Returns:
-        43 characters of base64url.
-
-    Raises:
-        ValueError: The key type is unknown or a required member is missing.
-    """
+    """Compute a key's thumbprint (RFC 7638 section 3) with SHA-256."""
     try:
         required: JSONObject = {name: str(jwk[name]) for name in _REQUIRED[str(jwk["kty"])]}
     except KeyError as error:
@@ -82,35 +63,14 @@ def thumbprint(jwk: Mapping[str, object]) -> str:
     return _text(sha256(dump_object(required)).digest())
 
 
-def private_or_public_key(
-    jwk: Mapping[str, object],
-) -> (
-    rsa.RSAPrivateKey
-    | rsa.RSAPublicKey
-    | ec.EllipticCurvePrivateKey
-    | ec.EllipticCurvePublicKey
-    | ed25519.Ed25519PrivateKey
-    | ed25519.Ed25519PublicKey
-    | ed448.Ed448PrivateKey
-    | ed448.Ed448PublicKey
-):
-    """Read an asymmetric JWK; the private key where the JWK holds one.
-
-    Args:
-        jwk: The JWK.
-
-    Returns:
-        The parsed key.
-
-    Raises:
-        BadConfigurationError: The JWK is of no known type, incomplete, or its numbers are no key.
-    """
+def private_or_public_key(jwk: Mapping[str, object]) -> PrivateKey | PublicKey:
+    """Read an asymmetric JWK; the private key where the JWK holds one."""
     try:
         kty, crv = jwk["kty"], jwk.get("crv")
         if kty == "RSA":
             return _rsa(jwk)
         if kty == "EC" and isinstance(crv, str):
-            numbers = ec.EllipticCurvePublicNumbers(_number(jwk, "x"), _number(jwk, "y"), _CURVES[crv])
+            numbers = ec.EllipticCurvePublicNumbers(_number(jwk, "x"), _number(jwk, "y"), CURVES[crv])
             if "d" not in jwk:
                 return numbers.public_key()
             return ec.EllipticCurvePrivateNumbers(_number(jwk, "d"), numbers).private_key()

@@ -22,21 +22,7 @@ _KID: Final = re.compile(r"[A-Za-z0-9._~:@+=-]{1,128}")
 
 
 def encode(claims: JSONObject, key: Key, headers: Mapping[str, JSONValue] | None = None) -> str:
-    """Sign claims.
-
-    Args:
-        claims: The claims, written in the order given.
-        key: The key to sign with.
-        headers: Further members of the JOSE header.
-
-    Returns:
-        The compact token.
-
-    Raises:
-        ValueError: The header or the claims hold something that `decode` would not accept.
-        TypeError: A value has no place in JSON.
-        BadConfigurationError: The key cannot sign.
-    """
+    """Sign claims, in the order given; what `decode` would not accept is refused."""
     if headers:
         header = header_segment(key.algorithm, key.kid, headers)
         problem = _problem_of({"alg": key.algorithm, **headers})
@@ -49,20 +35,7 @@ def encode(claims: JSONObject, key: Key, headers: Mapping[str, JSONValue] | None
 
 
 def decode(token: bytes, ring: KeyRing) -> JSONObject:
-    """Verify a token's signature and read its claims.
-
-    Args:
-        token: The compact token.
-        ring: The keys that may have signed it.
-
-    Returns:
-        The claims, a new dictionary at each call.
-
-    Raises:
-        TokenInvalidSignatureError: No key of the ring made this signature.
-        JWTDecodeError: Not a compact JWS with a JSON object in it, or a header that is not accepted.
-        BadConfigurationError: The ring is empty.
-    """
+    """Verify a token's signature and read its claims, a new dictionary at each call."""
     signing_input, _, signature = token.rpartition(b".")
     header, _, payload = signing_input.partition(b".")
     known = ring.by_header.get(header)
@@ -73,7 +46,7 @@ def decode(token: bytes, ring: KeyRing) -> JSONObject:
     else:
         raise TokenInvalidSignatureError("Signature verification failed")
     if known is None:
-        # Only whoever holds a key can make a header be remembered.
+        # Only the holder of a key can make a header be remembered.
         ring.remember(header, keys)
     return _claims(payload)
 
@@ -81,12 +54,7 @@ def decode(token: bytes, ring: KeyRing) -> JSONObject:
 def spellings(token: bytes, ring: KeyRing) -> list[bytes]:
     """List the texts that are as good as a verified token's: itself, and with ECDSA its twin.
 
-    Args:
-        token: The compact token; its signature is good.
-        ring: The keys that may have signed it.
-
-    Returns:
-        One text or two; a list of revoked texts has to be asked about each.
+    A list of revoked texts has to be asked about each.
     """
     signing_input, _, signature = token.rpartition(b".")
     keys = ring.by_header.get(signing_input.partition(b".")[0], ring.verifiers)
@@ -96,17 +64,7 @@ def spellings(token: bytes, ring: KeyRing) -> list[bytes]:
 
 
 def read_unverified(token: bytes) -> JSONObject:
-    """Read the claims of a token without asking who signed it.
-
-    Args:
-        token: The compact token.
-
-    Returns:
-        The claims.
-
-    Raises:
-        JWTDecodeError: Not a compact JWS with a JSON object in it.
-    """
+    """Read the claims of a token without asking who signed it."""
     parts = token.split(b".")
     if len(parts) != 3:
         raise JWTDecodeError("Invalid token: not three segments")

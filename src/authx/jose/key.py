@@ -22,28 +22,21 @@ class UnfittingKeyError(BadConfigurationError):
 
 
 class Key(Protocol):
-    """What signs, verifies, or both, with one algorithm.
-
-    Attributes:
-        algorithm: The `alg` of everything this key signs (RFC 7518 section 3.1).
-        kid: The key's id, if it has one.
-        can_sign: Whether the private half is here.
-        header: The encoded header segment of tokens it signs.
-    """
+    """What signs, verifies, or both, with one algorithm."""
 
     @property
     def algorithm(self) -> str:
-        """The `alg` value."""
+        """The `alg` of everything this key signs (RFC 7518 section 3.1)."""
         ...
 
     @property
     def kid(self) -> str | None:
-        """The key's id."""
+        """The key's id, if it has one."""
         ...
 
     @property
     def can_sign(self) -> bool:
-        """Whether `sign` works."""
+        """Whether the private half is here."""
         ...
 
     @property
@@ -56,7 +49,7 @@ class Key(Protocol):
         ...
 
     def verify(self, signing_input: bytes, signature: bytes) -> bool:
-        """Tell whether an encoded signature is this key's, over exactly these bytes."""
+        """Return whether an encoded signature is this key's, over exactly these bytes."""
         ...
 
     def twin(self, signature: bytes) -> bytes | None:
@@ -65,16 +58,7 @@ class Key(Protocol):
 
 
 def header_segment(algorithm: str, kid: str | None, extra: _Headers | None = None) -> bytes:
-    """Encode a JOSE header.
-
-    Args:
-        algorithm: The `alg` value.
-        kid: The key's id; `extra` may name another.
-        extra: Further members.
-
-    Returns:
-        The base64url segment.
-    """
+    """Encode a JOSE header; `extra` may replace `typ` and `kid`."""
     header: dict[str, JSONValue] = {"alg": algorithm, "typ": "JWT"}
     if kid is not None:
         header["kid"] = kid
@@ -84,13 +68,7 @@ def header_segment(algorithm: str, kid: str | None, extra: _Headers | None = Non
 
 
 class SecretKey:
-    """An HMAC key (RFC 7518 section 3.2). The hash states are keyed once; each use copies them.
-
-    Args:
-        secret: The shared secret, not empty.
-        algorithm: `HS256`, `HS384` or `HS512`.
-        kid: The key's id, if it has one.
-    """
+    """An HMAC key (RFC 7518 section 3.2); the hash states are keyed once, and each use copies them."""
 
     __slots__ = ("_inner", "_outer", "algorithm", "can_sign", "header", "kid")
 
@@ -131,12 +109,7 @@ class SecretKey:
 
 
 class KeyRing:
-    """One key signs, all verify; the token's header chooses among them, never the algorithm of a key.
-
-    Args:
-        signer: The key for new tokens; `None` if this application only verifies.
-        verifiers: The keys whose tokens are accepted, the current one first.
-    """
+    """One key signs, all verify; the token's header chooses among them, never the algorithm of a key."""
 
     __slots__ = ("by_header", "signer", "verifiers")
 
@@ -149,26 +122,13 @@ class KeyRing:
                 self.remember(header_segment(key.algorithm, kid), self.candidates(key.algorithm, kid))
 
     def candidates(self, algorithm: str, kid: str | None) -> tuple[Key, ...]:
-        """Find the keys that may have signed a token.
-
-        Args:
-            algorithm: The header's `alg`.
-            kid: The header's `kid`.
-
-        Returns:
-            The key of that name if there is one, else all keys of that algorithm.
-        """
+        """Find the keys that may have signed a token: the one with its `kid`, else all of its algorithm."""
         fitting = tuple(key for key in self.verifiers if key.algorithm == algorithm)
         named = tuple(key for key in fitting if kid is not None and key.kid == kid)
         return named or fitting
 
     def remember(self, header: bytes, keys: tuple[Key, ...]) -> None:
-        """Keep the answer for a header segment; call it only for headers whose signature was good.
-
-        Args:
-            header: The encoded header segment, byte for byte.
-            keys: The keys it chose.
-        """
+        """Keep the answer for a header segment; call it only for headers whose signature was good."""
         if len(self.by_header) < _MAX_REMEMBERED_HEADERS:
             self.by_header[header] = keys
 
@@ -177,26 +137,14 @@ class KeyRing:
 
 
 def key_from_secret(secret: str | bytes, algorithm: str, kid: str | None = None) -> SecretKey:
-    """Make an HMAC key.
-
-    Args:
-        secret: The shared secret; text is taken as UTF-8.
-        algorithm: `HS256`, `HS384` or `HS512`.
-        kid: The key's id, if it has one.
-
-    Returns:
-        The key.
-
-    Raises:
-        BadConfigurationError: The secret is empty, is a PEM or SSH key, or the algorithm is not an HMAC.
-    """
+    """Make an HMAC key; a text is taken as UTF-8."""
     raw = secret.encode("utf-8", "surrogatepass") if isinstance(secret, str) else secret
     if algorithm not in _HASHES:
         raise BadConfigurationError(f"{algorithm} does not sign with a secret; it needs a key pair in PEM form")
     if not raw.strip():
         raise BadConfigurationError("the secret is empty; make one with: authx secret, or: openssl rand -base64 48")
     if b"-----BEGIN " in raw or raw.startswith((b"ssh-rsa ", b"ssh-ed25519 ", b"ecdsa-sha2-")):
-        # Whoever has the public key could sign with it as a secret (RFC 8725 section 2.1).
+        # Anyone who has the public key could sign with it as a secret (RFC 8725 section 2.1).
         raise BadConfigurationError(
             f"The secret for {algorithm} is a PEM or SSH key; use an asymmetric algorithm with it, or a random secret"
         )
@@ -204,19 +152,7 @@ def key_from_secret(secret: str | bytes, algorithm: str, kid: str | None = None)
 
 
 def key_from_pem(pem: str | bytes, algorithm: str, kid: str | None = None) -> Key:
-    """Read a private or public key in PEM form, once.
-
-    Args:
-        pem: The key; a private key signs and verifies.
-        algorithm: The one algorithm it may be used with.
-        kid: The key's id; by default its thumbprint (RFC 7638).
-
-    Returns:
-        The key.
-
-    Raises:
-        BadConfigurationError: Not a PEM key, or one that the algorithm cannot use or should not.
-    """
+    """Read a private or public key in PEM form; its id is by default its thumbprint (RFC 7638)."""
     # Only those who use asymmetric keys pay for importing them.
     from authx.jose.asymmetric_key import load_pem
 

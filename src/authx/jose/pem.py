@@ -55,19 +55,8 @@ _SSH_PUBLIC: Final = (b"ssh-", b"ecdsa-sha2-", b"sk-ssh-", b"sk-ecdsa-")
 
 
 def read_key(material: str | bytes) -> Any:
-    r"""Read a private key, a public key, or the public key of a certificate.
-
-    The dates, names and signatures of a certificate are not checked.
-
-    Args:
-        material: PEM, also in quotes, in one line or with `\n` as two characters; DER; or base64 of one of these.
-
-    Returns:
-        The key, as `cryptography` has it.
-
-    Raises:
-        BadConfigurationError: It cannot be read; the message says what to do.
-    """
+    r"""Read a key or the public key of a certificate: PEM, also in one line or with `\n` as two characters, or DER."""
+    # The dates, names and signatures of a certificate are not checked.
     raw = material.encode("utf-8", "surrogatepass") if isinstance(material, str) else material
     raw = _unwrapped(raw)
     for mark, advice in _FOREIGN:

@@ -8,7 +8,7 @@ from math import ceil
 from threading import Lock
 from typing import Any, Final, NamedTuple
 
-from authx.core.claims import check_shape
+from authx.core.claims import MAX_DATE, check_shape
 from authx.core.csrf import access_value
 from authx.core.ids import refresh_jti, require_session_id, session_created_at, session_id, uuid4
 from authx.exceptions import BadConfigurationError, JWTDecodeError
@@ -16,7 +16,7 @@ from authx.jose import jws
 from authx.jose.json_object import JSONObject
 from authx.jose.key import Key
 from authx.token import to_seconds, to_subject
-from authx.types import UID, StringOrSequence, TokenType
+from authx.types import CLAIMS, UID, StringOrSequence, TokenType
 
 __all__ = [
     "Issued",
@@ -28,11 +28,9 @@ __all__ = [
     "scope_list",
 ]
 
-RESERVED: Final = frozenset({"sub", "fresh", "exp", "type", "iss", "aud", "csrf", "scopes", "nbf", "sid", "gen", "cnf"})
-# The earliest moment that a bare number can mean: 2001-09-09. Anything smaller was meant as a duration.
+RESERVED: Final = CLAIMS - {"jti", "iat", "login_type"}
+# The earliest time that a bare number can mean: 2001-09-09. Anything smaller was meant as a duration.
 _EARLIEST: Final = 1_000_000_000
-# The last second that a datetime can hold, and that the verifier reads: 9999-12-31T23:59:59Z.
-_LATEST: Final = 253_402_300_799
 
 
 class Issued(NamedTuple):
@@ -53,11 +51,11 @@ class Issued(NamedTuple):
 
 
 class SessionIds:
-    """Makes session ids, later than every cutoff that is known and remembered by their newest moment.
+    """Makes session ids, none earlier than a cutoff of its subject.
 
     Attributes:
         newest: Milliseconds since 1970 of the newest id made here.
-        floor: Tells from when on a subject's new sessions live, in milliseconds.
+        floor: Returns from when on a subject's new sessions live, in milliseconds.
     """
 
     def __init__(self) -> None:
@@ -66,20 +64,11 @@ class SessionIds:
         self._lock = Lock()
 
     def make(self, uid: str, now: int, not_before: int = 0) -> str:
-        """Make an id.
-
-        Args:
-            uid: The subject.
-            now: Milliseconds since 1970.
-            not_before: The earliest moment it may have, as a store knows it.
-
-        Returns:
-            The id.
-        """
-        moment = max(now, not_before, 0 if self.floor is None else self.floor(uid))
+        """Make the id of a session that begins now, or at `not_before` where that is later; both in milliseconds."""
+        created_at = max(now, not_before, 0 if self.floor is None else self.floor(uid))
         with self._lock:
-            self.newest = max(self.newest, moment)
-        return session_id(uid, moment, os.urandom(8))
+            self.newest = max(self.newest, created_at)
+        return session_id(uid, created_at, os.urandom(8))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,20 +157,7 @@ class Issuer:
     max_age: timedelta | None = None
 
     def access_token(self, request: TokenRequest, now: float) -> Issued:
-        """Sign an access token.
-
-        Args:
-            request: What it should say.
-            now: Seconds since 1970.
-
-        Returns:
-            The token.
-
-        Raises:
-            BadConfigurationError: The signing key is missing.
-            TypeError: `data` sets a reserved claim, or the uid or session id has a wrong type.
-            ValueError: An argument cannot be part of a token.
-        """
+        """Sign an access token."""
         claims = self._claims("access", request, now)
         claims["fresh"] = bool(request.fresh)
         if "access" not in self.csrf_types:
@@ -193,16 +169,7 @@ class Issuer:
         return self._complete(claims, request)
 
     def refresh_token(self, request: TokenRequest, now: float, generation: int = 0) -> Issued:
-        """Sign the first refresh token of a session; see `access_token` for the arguments and errors.
-
-        Args:
-            request: What it should say.
-            now: Seconds since 1970.
-            generation: 1 where the session's row is written with it, 0 where its first refresh does that.
-
-        Returns:
-            The token.
-        """
+        """Sign the first refresh token of a session; its generation is 1 where the session's row is written with it."""
         claims = self._claims("refresh", request, now)
         claims["gen"] = generation
         claims["jti"] = refresh_jti(str(claims["sid"]), generation)
@@ -256,12 +223,12 @@ class Issuer:
         if isinstance(expiry, timedelta):
             if expiry <= timedelta(0):
                 raise ValueError(f"expiry={expiry!r} has passed already; a token needs a lifetime of more than 0")
-            moment: float = end_of(int(now), expiry)
+            end: float = end_of(int(now), expiry)
         else:
-            moment = _moment(expiry, now)
-        if not moment <= _LATEST:
+            end = _point_in_time(expiry, now)
+        if not end <= MAX_DATE:
             raise ValueError("expiry= is beyond the year 9999, so no verifier could read it")
-        return ceil(moment)
+        return ceil(end)
 
     def _complete(self, claims: JSONObject, request: TokenRequest) -> Issued:
         audience = self.audience if request.audience is None else request.audience
@@ -284,14 +251,7 @@ class Issuer:
         return Issued(token, expires, str(claims["csrf"]))
 
     def refuse_unacceptable(self, claims: JSONObject) -> None:
-        """What this instance would never accept it does not sign.
-
-        Args:
-            claims: Claims about to be signed.
-
-        Raises:
-            ValueError: One of them is of a wrong type or size.
-        """
+        """Refuse to sign claims that this instance would never accept."""
         try:
             check_shape(dict(claims), self.identity_claim)
         except JWTDecodeError as error:
@@ -303,18 +263,7 @@ class Issuer:
             )
 
     def sign(self, claims: JSONObject, headers: Mapping[str, Any] | None) -> str:
-        """Sign claims as they are.
-
-        Args:
-            claims: The claims.
-            headers: Further members of the JOSE header.
-
-        Returns:
-            The compact token.
-
-        Raises:
-            BadConfigurationError: The signing key is missing.
-        """
+        """Sign claims as they are, with further members of the JOSE header."""
         if self.signer is None or not self.signer.can_sign:
             raise self.missing_key()
         return jws.encode(claims, self.signer, headers)
@@ -324,15 +273,7 @@ class Issuer:
         return BadConfigurationError(self.missing_key_message)
 
     def add_data(self, claims: JSONObject, data: Mapping[str, Any]) -> None:
-        """Add an application's claims; an instance's own login type stays.
-
-        Args:
-            claims: The token's claims.
-            data: What to add.
-
-        Raises:
-            TypeError: One of them is reserved.
-        """
+        """Add an application's claims, none of them reserved; an instance's own login type stays."""
         taken = (RESERVED | {self.identity_claim}) & data.keys()
         if taken:
             names = ", ".join(sorted(taken))
@@ -343,20 +284,11 @@ class Issuer:
 
 
 def end_of(issued: int, lifetime: timedelta) -> int:
-    """Compute `exp` of a token from its `iat`, both in seconds since 1970.
-
-    Args:
-        issued: The token's `iat`.
-        lifetime: How long it lives; rounded up to whole seconds, at least one.
-
-    Returns:
-        Its `exp`.
-    """
+    """Compute a token's `exp` from its `iat`; the lifetime is rounded up to whole seconds, at least one."""
     return issued + max(1, ceil(lifetime.total_seconds()))
 
 
-def _moment(expiry: datetime | float, now: float) -> float:
-    """Read an expiry that is a point in time."""
+def _point_in_time(expiry: datetime | float, now: float) -> float:
     if not isinstance(expiry, datetime | int | float) or isinstance(expiry, bool):
         raise TypeError(
             f"expiry= is a {type(expiry).__name__}; pass a timedelta, a datetime or seconds since 1970 as a number"
@@ -365,24 +297,14 @@ def _moment(expiry: datetime | float, now: float) -> float:
         raise ValueError(
             f"expiry={expiry!r} is a moment in 1970-2001, not a duration; pass timedelta(seconds={expiry!r})"
         )
-    moment = to_seconds(expiry, now)
-    if not moment > now:
+    end = to_seconds(expiry, now)
+    if not end > now:
         raise ValueError(f"expiry={expiry!r} has passed already; pass a timedelta or a time in the future")
-    return moment
+    return end
 
 
 def scope_list(scopes: object) -> list[Any]:
-    """Take an application's scopes.
-
-    Args:
-        scopes: A list of texts.
-
-    Returns:
-        A list of its own.
-
-    Raises:
-        ValueError: It is something else.
-    """
+    """Take an application's scopes, which must be a list of texts, as a list of its own."""
     if isinstance(scopes, str) or not isinstance(scopes, Sequence) or not all(isinstance(s, str) for s in scopes):
         raise ValueError("scopes must be a list of texts, for example ['posts:read']")
     return list(scopes)
