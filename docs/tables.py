@@ -14,21 +14,13 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from authx import AuthXConfig, exceptions
 from authx.exceptions import AuthXException
+from authx.settings.feature import FeatureSettings
 from authx.types import AlgorithmType, HTTPMethod, TokenLocation
 
 __all__ = ["TABLES", "updated"]
 
 FOLDER: Final = Path(__file__).parent
 
-# The first setting of each group, and the group's heading.
-_GROUPS: Final = {
-    "JWT_ALGORITHM": "Keys, claims and lifetimes",
-    "JWT_TOKEN_LOCATION": "Where tokens travel",
-    "JWT_ACCESS_COOKIE_NAME": "Cookies",
-    "JWT_COOKIE_CSRF_PROTECT": "CSRF",
-    "JWT_STORE_URL": "Sessions",
-    "JWT_IMPLICIT_REFRESH_ROUTE_EXCLUDE": "Implicit refresh",
-}
 _WITHOUT_ERROR: Final = {401: "none"}
 # Unions that are better named than spelt out.
 _NAMED: Final = {
@@ -39,16 +31,17 @@ _NAMED: Final = {
 
 
 def settings() -> str:
-    """Write a table of settings for each group."""
+    """Write a table for each feature's settings, in the order of the fields."""
     lines: list[str] = []
-    if missing := _GROUPS.keys() - AuthXConfig.model_fields.keys():
-        raise KeyError(f"no such setting begins a group any more: {missing}")
-    for name, field in AuthXConfig.model_fields.items():
-        if name in _GROUPS:
-            lines += ["", f"### {_GROUPS[name]}", ""]
-            lines += ["| setting | type | default | meaning |", "| --- | --- | --- | --- |"]
-        default = field.get_default(call_default_factory=True)
-        lines.append(f"| `{name}` | {_type(field.annotation)} | {_value(default)} | {_cell(field.description or '')} |")
+    for feature in reversed(AuthXConfig.__mro__):
+        if not issubclass(feature, FeatureSettings) or feature in (FeatureSettings, AuthXConfig):
+            continue
+        lines += ["", f"### {(feature.__doc__ or '').removesuffix('.')}", ""]
+        lines += ["| setting | type | default | meaning |", "| --- | --- | --- | --- |"]
+        for name in inspect.get_annotations(feature):
+            field = AuthXConfig.model_fields[name]
+            default, meaning = _value(field.get_default(call_default_factory=True)), _cell(field.description or "")
+            lines.append(f"| `{name}` | {_type(field.annotation)} | {default} | {meaning} |")
     return "\n".join(lines[1:])
 
 

@@ -4,6 +4,7 @@ import asyncio
 import copy
 import gc
 import importlib.util
+import inspect
 import logging
 import os
 import pickle
@@ -24,6 +25,7 @@ from tests.support.tokens import OTHER_SECRET, bearer, claims_of, forge_access, 
 
 from authx import AuthX, AuthXConfig
 from authx.exceptions import BadConfigurationError, RefreshReusedError
+from authx.settings.feature import FeatureSettings
 
 
 @pytest.fixture(autouse=True)
@@ -145,6 +147,29 @@ class TestSources:
     def test_two_configurations_share_no_list(self):
         AuthXConfig().JWT_TOKEN_LOCATION.append("query")
         assert AuthXConfig().JWT_TOKEN_LOCATION == ["headers"]
+
+
+class TestComposition:
+    def test_every_setting_belongs_to_one_feature_and_is_described(self):
+        features = [
+            kind for kind in AuthXConfig.__mro__ if issubclass(kind, FeatureSettings) and kind is not AuthXConfig
+        ]
+        names = [name for feature in features for name in inspect.get_annotations(feature)]
+        assert sorted(names) == sorted(AuthXConfig.model_fields)
+        assert all(field.description for field in AuthXConfig.model_fields.values())
+
+    def test_a_subclass_may_change_a_default_and_its_subclass_keeps_that(self):
+        class Ours(AuthXConfig):
+            JWT_HEADER_NAME: str = "X-Token"
+
+        class Theirs(Ours):
+            EXTRA: str = "more"
+
+        assert (Ours().JWT_HEADER_NAME, Theirs().JWT_HEADER_NAME, Theirs().EXTRA) == ("X-Token", "X-Token", "more")
+        assert AuthXConfig().JWT_HEADER_NAME == "Authorization"
+
+    def test_settings_are_no_attributes_of_the_class(self):
+        assert [name for name in AuthXConfig.model_fields if hasattr(AuthXConfig, name)] == []
 
 
 MINUTE = timedelta(minutes=1)

@@ -53,7 +53,8 @@ def test_every_command_of_the_page_works(line, folder):
 
 def test_every_finding_has_a_row_with_its_severity():
     found: dict[str, set[str]] = {}
-    for path in (ROOT / "src" / "authx" / "cli").rglob("*.py"):
+    source = ROOT / "src" / "authx"
+    for path in (*(source / "cli").rglob("*.py"), *(source / "settings").rglob("*.py")):
         for severity, other, code in re.findall(
             r'Finding\(\s*(?:"(\w+)"|severity)(?: if \w+ else "(\w+)")?,\s*"([\w-]+)"', path.read_text()
         ):

@@ -10,15 +10,15 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from authx import AuthXConfig
-from authx.cli.findings import Surroundings, of_config, variable_findings
-from authx.cli.findings.secrets import is_example, is_monotonous
+from authx.config import findings
+from authx.settings.environment import variable_findings
+from authx.settings.secrets import is_example, is_monotonous
+from authx.tokens.configured_keys import key_findings
 
 from .conftest import SECRET
 
 GOOD = {"JWT_SECRET_KEY": SECRET}
 IN_COOKIES = {"JWT_TOKEN_LOCATION": ["cookies"], "JWT_REFRESH_COOKIE_PATH": "/auth"}
-WITH_STORE = Surroundings(store="lasting")
-IN_MEMORY = Surroundings(store="memory")
 
 
 def pem(key) -> str:
@@ -31,9 +31,13 @@ PUBLIC = ED25519.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPub
 RSA_SHORT = pem(generate_private_key(65537, 1024))
 
 
-def found(fields, surroundings=WITH_STORE) -> list[tuple[str, str]]:
+def of_config(fields, store="lasting", workers=1):
     config = AuthXConfig(**fields)
-    return [(finding.severity, finding.code) for finding in of_config(config, surroundings)]
+    return [*key_findings(config), *findings(config, store, workers)]
+
+
+def found(*arguments) -> list[tuple[str, str]]:
+    return [(finding.severity, finding.code) for finding in of_config(*arguments)]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +94,7 @@ def test_weak_keys_are_found(fields, severity, code):
 
 @pytest.mark.parametrize(("field", "key"), [("JWT_PRIVATE_KEY", PRIVATE), ("JWT_PUBLIC_KEY", PUBLIC)])
 def test_a_key_whose_algorithm_is_not_set_is_named(field, key):
-    missing, *_ = of_config(AuthXConfig(**{field: key}), WITH_STORE)
+    missing, *_ = of_config({field: key})
     assert missing.code == "key-missing"
     assert missing.change.endswith(f"or JWT_ALGORITHM=… as {field} needs it")
 
@@ -157,21 +161,21 @@ def test_access_tokens_without_an_end_are_an_error():
 
 
 @pytest.mark.parametrize(
-    ("surroundings", "findings"),
+    ("store", "workers", "findings"),
     [
-        (Surroundings(), [("info", "store-none")]),
-        (IN_MEMORY, [("warning", "memory-forgets")]),
-        (Surroundings(store="memory", workers=4), [("error", "memory-workers")]),
-        (Surroundings(store="lasting", workers=4), []),
+        ("none", 1, [("info", "store-none")]),
+        ("memory", 1, [("warning", "memory-forgets")]),
+        ("memory", 4, [("error", "memory-workers")]),
+        ("lasting", 4, []),
     ],
 )
-def test_the_store_has_to_fit_the_number_of_processes(surroundings, findings):
-    assert found(GOOD, surroundings) == findings
+def test_the_store_has_to_fit_the_number_of_processes(store, workers, findings):
+    assert found(GOOD, store, workers) == findings
 
 
 def test_without_a_store_what_concerns_sessions_is_not_looked_at():
     fields = {"JWT_REFRESH_GRACE_PERIOD": timedelta(0), "JWT_SESSION_MAX_AGE": None, "JWT_REVOCATION_CHECK": "none"}
-    assert found(GOOD | fields, Surroundings()) == [("info", "store-none")]
+    assert found(GOOD | fields, "none") == [("info", "store-none")]
 
 
 @pytest.mark.parametrize(
@@ -235,14 +239,14 @@ def test_random_secrets_are_never_taken_for_anything_else(make):
     ],
 )
 def test_a_variable_that_is_a_setting_but_for_a_letter_is_found(name, meant):
-    (finding,) = variable_findings([name])
+    (finding,) = variable_findings([name], AuthXConfig.model_fields)
     assert finding.code == "variable-unknown"
     assert meant in finding.change
 
 
 @pytest.mark.parametrize("name", ["JWT_SECRET_KEY", "jwt_secret_key", "JWT_OF_SOMEBODY_ELSE", "PATH", "SECRET"])
 def test_other_variables_are_left_alone(name):
-    assert list(variable_findings([name])) == []
+    assert list(variable_findings([name], AuthXConfig.model_fields)) == []
 
 
 def test_no_finding_repeats_a_secret():
@@ -252,5 +256,5 @@ def test_no_finding_repeats_a_secret():
         "JWT_PREVIOUS_SECRET_KEY": "your-secret-key",
         "JWT_STORE_URL": "redis://:hush-7Kq@localhost",
     }
-    texts = [text for one in of_config(AuthXConfig(**fields), IN_MEMORY) for text in (one.message, one.why, one.change)]
+    texts = [text for one in of_config(fields, "memory") for text in (one.message, one.why, one.change)]
     assert not [text for text in texts if "hush" in text or "your-secret-key" in text]

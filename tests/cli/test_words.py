@@ -3,7 +3,8 @@
 import pytest
 
 from authx.cli.browser import browser
-from authx.cli.words import duration, moment, relative
+from authx.cli.words import relative, timestamp
+from authx.settings.feature import duration
 
 DAY = 86_400
 NOW = 1_795_800_000
@@ -41,7 +42,7 @@ def test_a_duration_names_its_two_largest_units(seconds, words):
         (NOW - 1, "1 second ago"),
     ],
 )
-def test_a_moment_is_told_from_now(seconds, words):
+def test_a_timestamp_is_written_relative_to_now(seconds, words):
     assert relative(seconds, NOW) == words
 
 
@@ -49,8 +50,8 @@ def test_a_moment_is_told_from_now(seconds, words):
     ("seconds", "text"),
     [(0, "1970-01-01T00:00:00Z"), (NOW + 0.9, "2026-11-27T17:20:00Z"), (1e15, "1e+15"), (-1, "-1")],
 )
-def test_a_moment_is_written_in_utc_or_as_a_number_where_no_calendar_has_it(seconds, text):
-    assert moment(seconds) == text
+def test_a_timestamp_is_written_in_utc_or_as_a_number_where_no_calendar_has_it(seconds, text):
+    assert timestamp(seconds) == text
 
 
 WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"

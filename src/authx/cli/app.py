@@ -72,15 +72,7 @@ app.add_typer(sessions, name="sessions")
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run a command.
-
-    Args:
-        arguments: The command line, without the program's name.
-
-    Returns:
-        The exit code: 0, 1 where what was asked about is not good or could not be done, 2 for a mistake in the
-        command line or the settings, 130 after Ctrl-C.
-    """
+    """Run a command."""
     try:
         try:
             code = app(args=list(arguments), prog_name="authx", standalone_mode=False)

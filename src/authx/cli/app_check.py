@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from authx.cli.findings import Finding
 from authx.cli.target import Target, is_handled
 from authx.exceptions import AuthXException
+from authx.settings.finding import Finding
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -16,15 +16,7 @@ __all__ = ["app_findings", "login_findings"]
 
 
 def app_findings(auth: "AuthX[Any]", target: Target) -> Iterator[Finding]:
-    """Look at an instance in its application.
-
-    Args:
-        auth: The instance.
-        target: Where it was found.
-
-    Yields:
-        What is missing.
-    """
+    """Look at an instance in its application."""
     apps = [target.app] if target.app is not None else target.neighbours
     if auth._applications and target.app is None:
         return
@@ -59,16 +51,7 @@ def app_findings(auth: "AuthX[Any]", target: Target) -> Iterator[Finding]:
 
 
 def login_findings(auth: "AuthX[Any]", other: "AuthX[Any]", label: str) -> Iterator[Finding]:
-    """Look for what two instances of one application share.
-
-    Args:
-        auth: The instance.
-        other: The other one.
-        label: What to call the other one.
-
-    Yields:
-        What they share.
-    """
+    """Look for what two instances of one application share."""
     from authx.http.sharing import shared_between, shares_a_key
 
     kinds = auth.login_type, other.login_type

@@ -28,14 +28,7 @@ _LONGEST: Final = 40
 
 
 def browser(user_agent: str | None) -> str:
-    """Name the browser or program behind a `User-Agent` header. It is what the client says, and proves nothing.
-
-    Args:
-        user_agent: The header.
-
-    Returns:
-        A short name such as `Firefox on Linux`; the beginning of the header where it is another program.
-    """
+    """Name the browser or program behind a `User-Agent` header. It is what the client says, and proves nothing."""
     if not user_agent:
         return "unknown"
     program = next((name for mark, name in _PROGRAMS if mark in user_agent), None)

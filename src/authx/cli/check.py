@@ -3,18 +3,19 @@
 import asyncio
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from itertools import combinations
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from authx.cli.findings import Finding, Surroundings, of_config, variable_findings
 from authx.cli.output import AsJson, Failure, as_text, console, show_json, show_wrapped, wants_json
 from authx.cli.store_check import store_findings, unusable
 from authx.cli.stores import LoginType
-from authx.config import AuthXConfig
+from authx.config import AuthXConfig, findings
 from authx.exceptions import BadConfigurationError
+from authx.settings.environment import variable_findings
+from authx.settings.finding import Finding, StoreKind
+from authx.tokens.configured_keys import key_findings
 
 if TYPE_CHECKING:
     from authx.stores import Store
@@ -53,7 +54,7 @@ def check(
     found = examine(target, os.environ, workers, login_type)
     found.sort(key=lambda one: list(_SEVERITIES).index(one[1].severity))
     if wants_json(as_json):
-        show_json([{**asdict(finding), "instance": where} for where, finding in found])
+        show_json([{**finding._asdict(), "instance": where} for where, finding in found])
     else:
         _show(found, target)
     grave = ("error", "warning") if strict else ("error",)
@@ -64,26 +65,13 @@ def check(
 def examine(
     target: str | None, environment: Mapping[str, str], workers: int | None = None, login_type: str | None = None
 ) -> list[_Found]:
-    """Examine an instance, or the settings of the environment.
-
-    Args:
-        target: `module:attribute`; `None` for the environment.
-        environment: The environment's variables, for their names and `WEB_CONCURRENCY`.
-        workers: How many processes serve; `None`: as the environment says.
-        login_type: The login type whose namespace in the environment's store is examined; a target has its own.
-
-    Returns:
-        What was found, each with the name of its instance.
-
-    Raises:
-        Failure: The target leads to nothing that can be examined, or comes with a login type.
-    """
+    """Examine an instance, or the settings of the environment."""
     from authx.cli.mistakes import refusals
 
     if target is not None and login_type is not None:
         raise Failure(f"--login-type is for the settings of the environment; {target} has its own: leave it out")
 
-    found: list[_Found] = [(None, finding) for finding in variable_findings(environment)]
+    found: list[_Found] = [(None, finding) for finding in variable_findings(environment, AuthXConfig.model_fields)]
     count = _workers(environment) if workers is None else workers
     try:
         found += _of_target(target, count) if target is not None else _of_environment(count, login_type)
@@ -108,8 +96,8 @@ def _of_environment(workers: int, login_type: str | None) -> Iterator[_Found]:
             store = namespace_of(open_store(config.JWT_STORE_URL, config.JWT_STORE_PREFIX), login_type)
         except BadConfigurationError as error:
             broken.append(unusable(error))
-    kind: Literal["none", "memory", "lasting"] = "lasting" if broken else _kind_of(store)
-    for finding in (*of_config(config, Surroundings(store=kind, workers=workers)), *broken, *_of_store(store, config)):
+    kind = "lasting" if broken else _kind_of(store)
+    for finding in (*_of_config(config, kind, workers), *broken, *_of_store(store, config)):
         yield None, finding
 
 
@@ -122,9 +110,8 @@ def _of_target(name: str, workers: int) -> Iterator[_Found]:
     for label, auth in target.instances.items():
         engine = auth._gate.engine
         store = None if engine is None else engine.store
-        surroundings = Surroundings(store=_kind_of(store), workers=workers)
         for finding in (
-            *of_config(auth.config, surroundings),
+            *_of_config(auth.config, _kind_of(store), workers),
             *app_findings(auth, target),
             *_of_store(store, auth.config),
         ):
@@ -134,7 +121,12 @@ def _of_target(name: str, workers: int) -> Iterator[_Found]:
             yield label, finding
 
 
-def _kind_of(store: "Store | None") -> Literal["none", "memory", "lasting"]:
+def _of_config(config: AuthXConfig, store: StoreKind, workers: int) -> Iterator[Finding]:
+    yield from key_findings(config)
+    yield from findings(config, store, workers)
+
+
+def _kind_of(store: "Store | None") -> StoreKind:
     from authx.stores.memory import MemoryStore
 
     if store is None:

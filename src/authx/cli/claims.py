@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from authx.cli.words import moment, relative
+from authx.cli.words import relative, timestamp
 from authx.core.ids import is_session_id, session_created_at
 from authx.jose.json_object import JSONObject, JSONValue
 
@@ -36,28 +36,12 @@ _TYPES: Final = {
 
 
 def shown(claims: JSONObject) -> JSONObject:
-    """Leave away what nobody should see on a screen.
-
-    Args:
-        claims: A token's claims.
-
-    Returns:
-        A copy, in which the CSRF value is masked.
-    """
+    """Leave away what nobody should see on a screen."""
     return {name: _HIDDEN if name == "csrf" and value else value for name, value in claims.items()}
 
 
 def meanings(header: JSONObject, claims: JSONObject, now: float) -> tuple[dict[str, str], dict[str, str]]:
-    """Say what a token's members mean.
-
-    Args:
-        header: Its header.
-        claims: Its claims, of whatever types.
-        now: Seconds since 1970.
-
-    Returns:
-        The meaning of each known member of the header, and of each known claim.
-    """
+    """Say what a token's members mean."""
     known = {name: meaning for name, value in claims.items() if (meaning := _meaning(name, value, now))}
     return {name: _HEADER[name] for name in header if name in _HEADER}, known
 
@@ -65,14 +49,14 @@ def meanings(header: JSONObject, claims: JSONObject, now: float) -> tuple[dict[s
 def _meaning(name: str, value: JSONValue, now: float) -> str | None:
     if name in _DATES and isinstance(value, int | float) and not isinstance(value, bool):
         past, ahead = _DATES[name]
-        return f"{ahead if value > now else past} {relative(value, now)}, at {moment(value)}"
+        return f"{ahead if value > now else past} {relative(value, now)}, at {timestamp(value)}"
     if name == "csrf" and not value:
         return "it needs no CSRF value"
     if name == "type" and isinstance(value, str) and value in _TYPES:
         return _TYPES[value]
     if name == "sid" and is_session_id(value):
         created = session_created_at(str(value)) / 1000
-        return f"the session it belongs to, begun {relative(created, now)}, at {moment(created)}"
+        return f"the session it belongs to, begun {relative(created, now)}, at {timestamp(created)}"
     if name == "gen" and isinstance(value, int):
         return f"how many exchanges came before it: {value}" if value else "no exchange came before it"
     if name == "fresh" and isinstance(value, bool):

@@ -7,11 +7,7 @@ __all__ = ["mistakes_in", "refusals"]
 
 
 def refusals() -> tuple[type[Exception], ...]:
-    """List what settings raise that cannot be.
-
-    Returns:
-        The classes.
-    """
+    """List what settings raise that cannot be."""
     from pydantic import ValidationError
     from pydantic_settings import SettingsError
 
@@ -19,14 +15,7 @@ def refusals() -> tuple[type[Exception], ...]:
 
 
 def mistakes_in(error: Exception) -> list[str]:
-    """Say what is wrong with settings, without their values.
-
-    Args:
-        error: One of `refusals`.
-
-    Returns:
-        A text for each mistake that is told apart.
-    """
+    """Say what is wrong with settings, without their values."""
     from pydantic import ValidationError
 
     if isinstance(error, ValidationError):

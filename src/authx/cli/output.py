@@ -48,12 +48,7 @@ AsJson = Annotated[
 
 
 class Failure(Exception):  # noqa: N818 - what the user is told, no error of the program
-    """Ends a command with a message on standard error.
-
-    Args:
-        message: What was wrong, where, and what to do.
-        code: The exit code.
-    """
+    """Ends a command with a message on standard error."""
 
     def __init__(self, message: str, code: int = USAGE) -> None:
         super().__init__(message)
@@ -62,33 +57,17 @@ class Failure(Exception):  # noqa: N818 - what the user is told, no error of the
 
 
 def wants_json(choice: bool | None) -> bool:
-    """Tell whether to print JSON.
-
-    Args:
-        choice: What the user asked for; `None`: nothing.
-
-    Returns:
-        Whether they did, or whether standard output is no terminal.
-    """
+    """Tell whether to print JSON."""
     return not sys.stdout.isatty() if choice is None else choice
 
 
 def show_json(value: object) -> None:
-    """Print a value as JSON; everything beyond ASCII is escaped, so nothing in it can drive a terminal.
-
-    Args:
-        value: What fits into JSON.
-    """
+    """Print a value as JSON; everything beyond ASCII is escaped, so nothing in it can drive a terminal."""
     say(json.dumps(value, indent=2))
 
 
 def say(text: str, end: str = "\n") -> None:
-    """Print a text on standard output, and end quietly where nobody reads it.
-
-    Args:
-        text: The text.
-        end: What comes after it.
-    """
+    """Print a text on standard output, and end quietly where nobody reads it."""
     try:
         sys.stdout.write(text + end)
         sys.stdout.flush()
@@ -98,11 +77,7 @@ def say(text: str, end: str = "\n") -> None:
 
 
 def warn(text: str) -> None:
-    """Say something on standard error.
-
-    Args:
-        text: What to say.
-    """
+    """Say something on standard error."""
     message = f"authx: {masked(text)}"
     if sys.stderr.isatty():
         message = fill(message, get_terminal_size().columns, break_long_words=False, break_on_hyphens=False)
@@ -110,14 +85,7 @@ def warn(text: str) -> None:
 
 
 def printable(text: str) -> str:
-    """Write a text so that it can drive no terminal: what an attacker chose is shown, not obeyed.
-
-    Args:
-        text: Any text.
-
-    Returns:
-        It, with control and direction characters escaped.
-    """
+    """Write a text so that it can drive no terminal: what an attacker chose is shown, not obeyed."""
     if text.isprintable():
         return text
     return "".join(
@@ -127,26 +95,12 @@ def printable(text: str) -> str:
 
 
 def masked(text: str) -> str:
-    """Take tokens, and passwords in URLs, out of a text that somebody else wrote.
-
-    Args:
-        text: Any text, perhaps with line breaks.
-
-    Returns:
-        It, without them and without other control characters.
-    """
+    """Take tokens, and passwords in URLs, out of a text that somebody else wrote."""
     return "\n".join(map(printable, str(without_tokens(text)).splitlines()))
 
 
 def console(*, stderr: bool = False) -> "Console":
-    """Make what prints text for people; it knows the terminal's width and obeys NO_COLOR.
-
-    Args:
-        stderr: Whether it prints on standard error.
-
-    Returns:
-        A console that takes no text for markup.
-    """
+    """Make what prints text for people; it knows the terminal's width and obeys NO_COLOR."""
     from rich.console import Console
 
     class _Console(Console):
@@ -159,14 +113,7 @@ def console(*, stderr: bool = False) -> "Console":
 
 
 def show_wrapped(out: "Console", text: str, first: str, others: str) -> None:
-    """Print a text in lines that fit, without cutting a word: it may be one to copy.
-
-    Args:
-        out: Where to.
-        text: The text.
-        first: Stands before its first line.
-        others: Stands before the others.
-    """
+    """Print a text in lines that fit, without cutting a word: it may be one to copy."""
     from rich.text import Text
 
     for line in wrap(
@@ -188,14 +135,7 @@ def leave_closed_pipe() -> NoReturn:
 
 
 def without_tokens(value: Any) -> Any:
-    """Take tokens and passwords out of the texts in a JSON value.
-
-    Args:
-        value: What fits into JSON.
-
-    Returns:
-        A copy without them.
-    """
+    """Take tokens and passwords out of the texts in a JSON value."""
     if isinstance(value, str):
         return _TOKEN.sub(_MASK, _PASSWORD.sub(rf"\g<1>{_MASK}@", value))
     if isinstance(value, dict):
@@ -204,24 +144,10 @@ def without_tokens(value: Any) -> Any:
 
 
 def first_line(command: Callable[..., None]) -> str:
-    """Say in one line what a command does: whole, where typer would cut it.
-
-    Args:
-        command: The command.
-
-    Returns:
-        The first line of its description.
-    """
+    """Say in one line what a command does: whole, where typer would cut it."""
     return (command.__doc__ or "").partition("\n")[0]
 
 
 def as_text(value: Any) -> str:
-    """Write a JSON value on one line for people: texts without quotes.
-
-    Args:
-        value: What fits into JSON.
-
-    Returns:
-        A text that can drive no terminal.
-    """
+    """Write a JSON value on one line for people: texts without quotes."""
     return printable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))

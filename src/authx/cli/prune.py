@@ -54,19 +54,7 @@ async def _prune(place: Place, limit: int) -> int:
 
 
 async def prune_in_slices(store: "Store", limit: int, tell: Callable[[int], None]) -> int:
-    """Delete slice by slice, so that nobody else has to wait for long.
-
-    Args:
-        store: The store, open.
-        limit: How many rows to delete at a time.
-        tell: Is told after each slice how many were deleted so far.
-
-    Returns:
-        How many were deleted.
-
-    Raises:
-        StoreUnavailableError: The store does not answer; what was deleted stays so.
-    """
+    """Delete slice by slice, so that nobody else has to wait for long."""
     deleted = 0
     while True:
         some = await store.prune(int(time.time() * 1000), limit)

@@ -22,13 +22,7 @@ class UnreadableTokenError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """A token that can be read. Nothing about it is verified.
-
-    Attributes:
-        raw: The compact token.
-        header: Its header.
-        claims: Its claims.
-    """
+    """A token that can be read. Nothing about it is verified."""
 
     raw: bytes = field(repr=False)
     header: JSONObject
@@ -36,18 +30,7 @@ class Parts:
 
 
 def read(text: str, longest: int) -> Parts:
-    """Take a token apart.
-
-    Args:
-        text: The token, with white space around it and `Bearer` before it perhaps.
-        longest: How many bytes it may have.
-
-    Returns:
-        Its parts.
-
-    Raises:
-        UnreadableTokenError: It is none.
-    """
+    """Take a token apart."""
     text = text.strip()
     token = _SCHEME.sub("", text, count=1)
     if not token:

@@ -39,19 +39,7 @@ def schema(
 
 
 def tables(kind: str, prefix: str, login_type: str | None = None) -> str:
-    """Write the statements; repeating them changes nothing. No driver is needed for it.
-
-    Args:
-        kind: `postgresql` or `sqlite`.
-        prefix: Begins the names of the tables.
-        login_type: The login type whose namespace they are for.
-
-    Returns:
-        SQL, each statement ending in a semicolon.
-
-    Raises:
-        BadConfigurationError: The prefix cannot begin a name.
-    """
+    """Write the statements; repeating them changes nothing. No driver is needed for it."""
     from authx.stores.prefixes import namespace_prefix, require_prefix
 
     names = require_prefix(prefix) if login_type is None else namespace_prefix(require_prefix(prefix), login_type)

@@ -9,7 +9,7 @@ import typer
 from authx.cli.browser import browser
 from authx.cli.output import AsJson, Failure, console, first_line, printable, say, show_json, wants_json, warn
 from authx.cli.stores import Auth, LoginType, Operated, Place, Prefix, StoreURL, operate, run
-from authx.cli.words import moment, relative
+from authx.cli.words import relative, timestamp
 from authx.core.claims import is_subject
 from authx.core.ids import is_session_id, is_session_id_of
 
@@ -177,9 +177,9 @@ def _as_json(info: "SessionInfo") -> dict[str, object]:
     return {
         "session_id": info.session_id,
         "uid": info.uid,
-        "created_at": moment(info.created_at.timestamp()),
-        "last_active": moment(info.last_active.timestamp()),
-        "expires_at": None if info.expires_at is None else moment(info.expires_at.timestamp()),
+        "created_at": timestamp(info.created_at.timestamp()),
+        "last_active": timestamp(info.last_active.timestamp()),
+        "expires_at": None if info.expires_at is None else timestamp(info.expires_at.timestamp()),
         "ip_address": info.ip_address,
         "user_agent": info.user_agent,
         "device_info": info.device_info,

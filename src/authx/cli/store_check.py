@@ -5,12 +5,12 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
-from authx.cli.findings import Finding, Severity
 from authx.cli.output import masked
 from authx.cli.target import said_by_authx
-from authx.cli.words import duration
 from authx.exceptions import BadConfigurationError, StoreUnavailableError
 from authx.settings.clock import timestamp
+from authx.settings.feature import duration
+from authx.settings.finding import Finding, Severity
 
 if TYPE_CHECKING:
     from authx.stores import Store
@@ -28,23 +28,12 @@ class HasClock(Protocol):
     """A store on a machine of its own, with a clock of its own."""
 
     async def now(self) -> int:
-        """Read that clock.
-
-        Returns:
-            Milliseconds since 1970.
-        """
+        """Read that clock."""
         ...
 
 
 def unusable(error: BadConfigurationError) -> Finding:
-    """Describe a store that can never work as it is configured.
-
-    Args:
-        error: What it said.
-
-    Returns:
-        The finding.
-    """
+    """Describe a store that can never work as it is configured."""
     return Finding(
         "error",
         "store-unusable",
@@ -57,16 +46,7 @@ def unusable(error: BadConfigurationError) -> Finding:
 async def store_findings(
     store: "Store", *, creates_schema: bool, clock: Callable[[], float] = timestamp
 ) -> list[Finding]:
-    """Open a store, look at it, and close it. Nothing is written, and nothing made that is not there.
-
-    Args:
-        store: The store.
-        creates_schema: Whether the application makes the tables where they are missing.
-        clock: This host's clock: seconds since 1970.
-
-    Returns:
-        What was found.
-    """
+    """Open a store, look at it, and close it. Nothing is written, and nothing made that is not there."""
     path = getattr(store, "path", None)
     if path is not None and not path.exists():
         folder = path.resolve().parent
@@ -118,14 +98,7 @@ async def _difference(store: HasClock, clock: Callable[[], float]) -> float:
 
 
 def clock_finding(ahead: float) -> Finding | None:
-    """Judge a difference between clocks.
-
-    Args:
-        ahead: By how many seconds the store's clock is ahead of this host's; negative: behind.
-
-    Returns:
-        The finding, if the difference matters.
-    """
+    """Judge a difference between clocks."""
     if abs(ahead) < _RISKY:
         return None
     severity: Severity = "error" if abs(ahead) >= _WRONG else "warning"

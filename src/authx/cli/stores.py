@@ -71,14 +71,7 @@ _MARGIN: Final = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Which store a command was told to work on.
-
-    Attributes:
-        url: The store's URL.
-        prefix: Begins the names of its tables or keys.
-        login_type: The login type whose namespace it is.
-        auth: The application's instance, as `module:attribute`: its store and settings are used instead.
-    """
+    """Which store a command was told to work on."""
 
     url: str | None = field(repr=False)
     prefix: str
@@ -88,29 +81,14 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Operated:
-    """A store that is open.
-
-    Attributes:
-        store: The store.
-        admin: What lists and ends its sessions.
-    """
+    """A store that is open."""
 
     store: "Store"
     admin: "SessionAdmin"
 
 
 def run(work: Coroutine[Any, Any, _Result]) -> _Result:
-    """Do something with a store.
-
-    Args:
-        work: What to do.
-
-    Returns:
-        What it returns.
-
-    Raises:
-        Failure: The store does not answer, or cannot be used.
-    """
+    """Do something with a store."""
     try:
         return asyncio.run(work)
     except StoreUnavailableError as error:
@@ -121,19 +99,7 @@ def run(work: Coroutine[Any, Any, _Result]) -> _Result:
 
 @asynccontextmanager
 async def operate(place: Place) -> AsyncIterator[Operated]:
-    """Open a store that an application uses. None is made where there is none yet.
-
-    Args:
-        place: Which store.
-
-    Yields:
-        The store.
-
-    Raises:
-        Failure: There is no such store.
-        StoreUnavailableError: It does not answer.
-        BadConfigurationError: It cannot be used.
-    """
+    """Open a store that an application uses. None is made where there is none yet."""
     engine, admin = _of_instance(place.auth, place) if place.auth is not None else _of_url(place)
     _require_lasting(engine.store)
     try:
@@ -184,14 +150,7 @@ def _of_url(place: Place) -> "tuple[SessionEngine, SessionAdmin]":
 
 
 def longest_life() -> timedelta:
-    """Tell for how long an access token may have to be refused, of whatever application.
-
-    Returns:
-        90 days, or more where the environment says that sessions or access tokens live longer; and some.
-
-    Raises:
-        Failure: The settings in the environment cannot be read.
-    """
+    """Tell for how long an access token may have to be refused, of whatever application."""
     from authx.cli.mistakes import mistakes_in, refusals
     from authx.config import AuthXConfig
 

@@ -26,14 +26,7 @@ _EXAMPLE = "for example: main:auth"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a name led to.
-
-    Attributes:
-        name: The name.
-        instances: The instances, each by what to call it.
-        app: The application, where the name is that of one.
-        neighbours: Applications beside the instance, in its module.
-    """
+    """What a name led to."""
 
     name: str
     instances: "dict[str, AuthX[Any]]"
@@ -42,20 +35,7 @@ class Target:
 
 
 def load(name: str) -> Target:
-    """Import what a name leads to. The current folder is searched first.
-
-    Args:
-        name: `module:attribute`: an `AuthX`, an `AuthManager` or a FastAPI application.
-
-    Returns:
-        What is there.
-
-    Raises:
-        Failure: Nothing of use is.
-        BadConfigurationError: Its settings contradict each other.
-        pydantic.ValidationError: One of its settings cannot be read.
-        pydantic_settings.SettingsError: One of its settings cannot be read from the environment.
-    """
+    """Import what a name leads to. The current folder is searched first."""
     module_name, colon, path = name.partition(":")
     if not colon or not module_name or not path:
         raise Failure(f"{name!r} names no instance: write module:attribute, {_EXAMPLE}")
@@ -73,17 +53,7 @@ def load(name: str) -> Target:
 
 
 def one(name: str) -> "AuthX[Any]":
-    """Import an instance, where several would not do.
-
-    Args:
-        name: `module:attribute`.
-
-    Returns:
-        The instance.
-
-    Raises:
-        Failure: There is none, or more than one.
-    """
+    """Import an instance, where several would not do."""
     try:
         with said_by_authx():
             target = load(name)
@@ -96,11 +66,7 @@ def one(name: str) -> "AuthX[Any]":
 
 @contextmanager
 def said_by_authx() -> Iterator[list[str]]:
-    """Hold back what the library logs meanwhile: a command says it in its own way, or not at all.
-
-    Yields:
-        The messages, as they come.
-    """
+    """Hold back what the library logs meanwhile: a command says it in its own way, or not at all."""
     messages: list[str] = []
 
     class _Holding(logging.Handler):
@@ -211,15 +177,7 @@ def _instance_behind(call: Any) -> "AuthX[Any] | None":
 
 
 def is_handled(auth: "AuthX[Any]", app: "FastAPI") -> bool:
-    """Tell whether `handle_errors` was called with an application.
-
-    Args:
-        auth: The instance.
-        app: The application.
-
-    Returns:
-        Whether it was.
-    """
+    """Tell whether `handle_errors` was called with an application."""
     return any(known() is app for known in auth._applications)
 
 

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from authx.cli.reading import Parts
-from authx.cli.words import duration, relative
+from authx.cli.words import relative
 from authx.config import AuthXConfig
 from authx.core.claims import check_audience, check_issuer, check_shape
 from authx.exceptions import AuthXException, JWTDecodeError, TokenInvalidSignatureError
 from authx.jose import jws
 from authx.jose.json_object import JSONObject
 from authx.jose.key import KeyRing
+from authx.settings.feature import duration
 
 __all__ = ["Problem", "Signature", "examine", "problems_of", "signature_of"]
 
@@ -20,12 +21,7 @@ _CLOCK_SKEW: Final = 10.0  # seconds, as `authx.tokens.verifier` has it
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A reason to refuse a token.
-
-    Attributes:
-        code: The reason for programs.
-        message: The reason for people.
-    """
+    """A reason to refuse a token."""
 
     code: str
     message: str
@@ -33,12 +29,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What is known of who signed a token.
-
-    Attributes:
-        state: What was found.
-        reason: By which kind of key, or why not.
-    """
+    """What is known of who signed a token."""
 
     state: Literal["good", "bad", "not checked"]
     reason: str
@@ -47,18 +38,7 @@ class Signature:
 def examine(
     parts: Parts, ring: KeyRing, config: AuthXConfig, now: float, login_type: str | None = None
 ) -> tuple[Signature, list[Problem]]:
-    """Examine a token as the door of an application does; who was logged out is not known here.
-
-    Args:
-        parts: The token.
-        ring: The keys that may have signed it.
-        config: The application's settings.
-        now: Seconds since 1970.
-        login_type: The login type of the application's instance, if it has one.
-
-    Returns:
-        What is known of its signature, and every reason to refuse it.
-    """
+    """Examine a token as the door of an application does; who was logged out is not known here."""
     signature, problem = signature_of(parts, ring)
     found = [] if problem is None else [problem]
     # Without a key there is no application whose expectations could be known, unless one was set.
@@ -69,15 +49,7 @@ def examine(
 
 
 def signature_of(parts: Parts, ring: KeyRing) -> tuple[Signature, Problem | None]:
-    """Find out who signed a token.
-
-    Args:
-        parts: The token.
-        ring: The keys that may have.
-
-    Returns:
-        What was found, and the reason to refuse it, if that is one.
-    """
+    """Find out who signed a token."""
     algorithm = parts.header.get("alg")
     if algorithm == "none":
         return Signature("bad", "it is not signed at all"), Problem("unsigned", "it is not signed (alg is none)")
@@ -103,18 +75,7 @@ def signature_of(parts: Parts, ring: KeyRing) -> tuple[Signature, Problem | None
 
 
 def problems_of(claims: JSONObject, config: AuthXConfig, now: float, *, is_ours: bool) -> list[Problem]:
-    """Find every reason to refuse claims.
-
-    Args:
-        claims: The claims.
-        config: The application's settings.
-        now: Seconds since 1970.
-        is_ours: Whether the settings are those of an application that takes tokens, so that an audience or issuer
-            that it does not expect is one too many.
-
-    Returns:
-        The reasons; none if there is nothing wrong with them.
-    """
+    """Find every reason to refuse claims."""
     claims = dict(claims)
     try:
         check_shape(claims, config.JWT_IDENTITY_CLAIM)

@@ -97,7 +97,7 @@ def wire(config: AuthXConfig, login_type: str | None, ids: SessionIds, *, with_s
     Raises:
         BadConfigurationError: The settings contradict each other, or a key cannot be used.
     """
-    config.settle()
+    config.check()
     if config.JWT_CSRF_CHECK_FORM and find_spec("python_multipart") is None:
         raise BadConfigurationError("JWT_CSRF_CHECK_FORM needs python-multipart: pip install 'authx-fastapi[form]'")
     ring = build_ring(config)

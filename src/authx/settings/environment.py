@@ -1,7 +1,6 @@
 """Settings that are spelt as text: in environment variables, a `.env` file or a directory of secrets."""
 
-import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import timedelta
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
@@ -11,48 +10,36 @@ from pydantic.fields import FieldInfo
 from pydantic_core import from_json
 from pydantic_settings import (
     DotEnvSettingsSource,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SecretsSettingsSource,
 )
 
 from authx.exceptions import BadConfigurationError
+from authx.settings.feature import VERBATIM, is_none
+from authx.settings.finding import Finding
 
-__all__ = ["TextSource", "annotated_type"]
+__all__ = ["TextSource", "annotated_type", "variable_findings"]
 
-_SECONDS: Final = re.compile(r"[+-]?\d+(\.\d+)?")
-_NO_VALUE: Final = ("null", "none")
-_EXAMPLES: Final = {
-    "JWT_IMPLICIT_REFRESH_ROUTE_EXCLUDE": "/login,/logout",
-    "JWT_IMPLICIT_REFRESH_ROUTE_INCLUDE": "/profile,/notes",
-}
+_ORIGINS: Final = "https://a.example,https://b.example"
 
 
 class TextSource(PydanticBaseSettingsSource):
-    """Reads texts as the types of their fields; an empty text is a variable that is not set.
+    """Reads the texts that another source finds as the types of their fields; an empty text counts as unset."""
 
-    Args:
-        inner: Finds the texts.
-        verbatim: Fields whose texts are taken with the white space around them.
-    """
-
-    def __init__(self, inner: PydanticBaseSettingsSource, verbatim: Collection[str] = ()) -> None:
+    def __init__(self, inner: PydanticBaseSettingsSource) -> None:
         super().__init__(inner.settings_cls)
         self._inner = inner
-        self._verbatim = verbatim
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         """As `PydanticBaseSettingsSource.get_field_value`."""
         return self._inner.get_field_value(field, field_name)
 
     def __call__(self) -> dict[str, Any]:
-        """Read every field that no earlier source has.
-
-        Returns:
-            The values, of the fields' types.
-
-        Raises:
-            BadConfigurationError: With every text that cannot be read, and the form that can. No text is repeated.
-        """
+        """Read every field that no earlier source has, or raise with all texts that cannot be read; repeat no text."""
+        if isinstance(self._inner, EnvSettingsSource) and not self._inner.env_vars:
+            # Without a file, looking for every field in it would take half of the time of `AuthXConfig()`.
+            return {}
         values: dict[str, Any] = {}
         mistakes: list[str] = []
         fields = self.settings_cls.model_fields
@@ -61,7 +48,7 @@ class TextSource(PydanticBaseSettingsSource):
             if name not in fields or name in self.current_state or not isinstance(text, str) or not text.strip():
                 continue
             try:
-                values[name] = _read(text if name in self._verbatim else text.strip(), fields[name])
+                values[name] = _read(text if VERBATIM in fields[name].metadata else text.strip(), fields[name])
             except ValueError as error:
                 problem, advice = _problem(error), _advice(name, fields[name])
                 if text.strip()[0] in "\"'":
@@ -82,7 +69,7 @@ class TextSource(PydanticBaseSettingsSource):
 
 
 def annotated_type(field: FieldInfo) -> Any:
-    """Give a field's type with its constraints, for a `TypeAdapter`."""
+    """Return a field's type with its constraints, for a `TypeAdapter`."""
     kind: Any = field.annotation
     for constraint in field.metadata:
         kind = Annotated[kind, constraint]
@@ -92,11 +79,8 @@ def annotated_type(field: FieldInfo) -> Any:
 def _read(text: str, field: FieldInfo) -> object:
     kinds = set(_kinds(field.annotation))
     value: object = text
-    lowered = text.lower()
-    if NoneType in kinds and str not in kinds and lowered in _NO_VALUE and lowered not in _choices(field.annotation):
+    if NoneType in kinds and str not in kinds and is_none(text) and text.lower() not in _choices(field.annotation):
         value = None
-    elif timedelta in kinds and _SECONDS.fullmatch(text):
-        value = float(text)
     elif text.startswith("[") and list in kinds:
         value = from_json(text)
     elif list in kinds and (str not in kinds or "," in text):
@@ -136,7 +120,7 @@ def _advice(name: str, field: FieldInfo) -> str:
     kinds, choices = list(_kinds(field.annotation)), _choices(field.annotation)
     forms = []
     if list in kinds:
-        example = ",".join(choices[:2]) or _EXAMPLES.get(name, "https://a.example,https://b.example")
+        example = ",".join(choices[:2]) or (field.examples or [_ORIGINS])[0]
         forms.append(f"names separated by commas, such as {name}={example}")
     elif bool in kinds and choices:
         forms.extend(choices)
@@ -147,3 +131,26 @@ def _advice(name: str, field: FieldInfo) -> str:
     if timedelta in kinds:
         forms.append("seconds such as 900, or a duration such as PT15M or 00:15:00")
     return f"write {', or '.join(forms)}, or unset it" if forms else "write one of these, or unset it"
+
+
+def variable_findings(variables: Iterable[str], settings: Collection[str]) -> Iterator[Finding]:
+    """Yield what `authx check` says of environment variables that are settings but for a letter."""
+    from difflib import get_close_matches
+
+    for variable in sorted(variables):
+        name = variable.upper()
+        if not name.startswith("JWT_") or name in settings:
+            continue
+        meant = get_close_matches(name, settings, 1, 0.85)
+        if not meant:
+            # The only setting whose name goes on where this one ends: `JWT_SECRET`.
+            longer = [setting for setting in settings if setting.startswith(f"{name}_")]
+            meant = longer if len(longer) == 1 else []
+        if meant:
+            yield Finding(
+                "warning",
+                "variable-unknown",
+                f"The environment has {variable}, which is no setting.",
+                "It has no effect, and the setting that may be meant keeps its default.",
+                f"call it {meant[0]}, if that is meant",
+            )
