@@ -1,18 +1,14 @@
 """Which claims new tokens carry, and which are expected."""
 
 from collections.abc import Iterable, Iterator
-from typing import Final
 
 from pydantic import Field
 
 from authx.settings.feature import FeatureSettings, Names
 from authx.settings.finding import Finding
+from authx.types import CLAIMS
 
 __all__ = ["ClaimSettings", "contradictions", "findings"]
-
-_RESERVED: Final = frozenset(
-    ["jti", "type", "iat", "exp", "nbf", "iss", "aud", "csrf", "scopes", "fresh", "login_type", "sid", "gen", "cnf"]
-)
 
 
 class ClaimSettings(FeatureSettings):
@@ -31,7 +27,7 @@ class ClaimSettings(FeatureSettings):
 def contradictions(settings: ClaimSettings) -> Iterator[str]:
     """Yield what cannot work."""
     claim = settings.JWT_IDENTITY_CLAIM
-    if claim in _RESERVED or not claim:
+    if claim in CLAIMS - {"sub"} or not claim:
         yield f"JWT_IDENTITY_CLAIM={claim!r} is no claim of your own; use sub or another name"
 
 

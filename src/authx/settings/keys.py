@@ -9,7 +9,7 @@ from authx.exceptions import BadConfigurationError
 from authx.settings.feature import MASKED, FeatureSettings, Secret
 from authx.settings.finding import Finding
 from authx.settings.secrets import MIN_SECRET_BYTES, secret_findings
-from authx.types import AlgorithmType, AsymmetricAlgorithmType, SymmetricAlgorithmType
+from authx.types import SYMMETRIC_ALGORITHMS, AlgorithmType, AsymmetricAlgorithmType
 
 __all__ = [
     "KeySettings",
@@ -22,7 +22,6 @@ __all__ = [
     "short_secret_warning",
 ]
 
-_SYMMETRIC: Final = frozenset(get_args(SymmetricAlgorithmType))
 _ASYMMETRIC: Final = frozenset(get_args(AsymmetricAlgorithmType))
 _HOW_TO_MAKE_ONE: Final = "Make one with: authx secret, or: openssl rand -base64 48"
 
@@ -52,7 +51,7 @@ class KeySettings(FeatureSettings):
     @property
     def is_algo_symmetric(self) -> bool:
         """Whether `JWT_ALGORITHM` signs with a shared secret."""
-        return self.JWT_ALGORITHM in _SYMMETRIC
+        return self.JWT_ALGORITHM in SYMMETRIC_ALGORITHMS
 
     @property
     def is_algo_asymmetric(self) -> bool:
@@ -161,7 +160,9 @@ def short_secret_warning(settings: KeySettings) -> str | None:
 
 def findings(settings: KeySettings, *, refusal: str | None, can_verify: bool, can_sign: bool) -> Iterator[Finding]:
     """Yield what `authx check` says of the keys, given what came of parsing them; never a key."""
-    hash_sizes = [int(algorithm[2:]) // 8 for algorithm in accepted_algorithms(settings) if algorithm in _SYMMETRIC]
+    hash_sizes = [
+        int(algorithm[2:]) // 8 for algorithm in accepted_algorithms(settings) if algorithm in SYMMETRIC_ALGORITHMS
+    ]
     for field in ("JWT_SECRET_KEY", "JWT_PREVIOUS_SECRET_KEY"):
         if hash_sizes and (secret := getattr(settings, field)):
             yield from secret_findings(field, secret, max(hash_sizes))

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator
 
 from authx.exceptions import BadConfigurationError
-from authx.jose.key import SECRET_ALGORITHMS, Key, KeyRing, UnfittingKeyError, key_from_pem, key_from_secret
+from authx.jose.key import Key, KeyRing, UnfittingKeyError, key_from_pem, key_from_secret
 from authx.settings import keys
 from authx.settings.finding import Finding
 from authx.settings.keys import KeySettings, missing_key_message, short_secret_warning
+from authx.types import SYMMETRIC_ALGORITHMS
 
 __all__ = ["build_ring", "key_findings", "missing_key_message", "short_secret_warning"]
 
@@ -41,10 +42,10 @@ def _refuse_unused_previous_keys(settings: KeySettings) -> None:
     """Refuse a former key that no accepted algorithm can use: without it, everybody would be signed out."""
     accepted = keys.accepted_algorithms(settings)
     unused = None
-    if settings.JWT_PREVIOUS_SECRET_KEY and not SECRET_ALGORITHMS & set(accepted):
+    if settings.JWT_PREVIOUS_SECRET_KEY and not SYMMETRIC_ALGORITHMS & set(accepted):
         unused = "JWT_PREVIOUS_SECRET_KEY"
     elif settings.JWT_PREVIOUS_PUBLIC_KEY is not None and not any(
-        list(_previous(settings, algorithm)) for algorithm in accepted if algorithm not in SECRET_ALGORITHMS
+        list(_previous(settings, algorithm)) for algorithm in accepted if algorithm not in SYMMETRIC_ALGORITHMS
     ):
         unused = "JWT_PREVIOUS_PUBLIC_KEY"
     if unused:
@@ -57,7 +58,7 @@ def _refuse_unused_previous_keys(settings: KeySettings) -> None:
 def _verifiers(settings: KeySettings, signer: Key | None) -> Iterator[Key]:
     own = settings.JWT_ALGORITHM
     for algorithm in keys.accepted_algorithms(settings):
-        if algorithm in SECRET_ALGORITHMS:
+        if algorithm in SYMMETRIC_ALGORITHMS:
             for field in ("JWT_SECRET_KEY", "JWT_PREVIOUS_SECRET_KEY"):
                 secret: str | None = getattr(settings, field)
                 if secret:
