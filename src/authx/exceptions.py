@@ -1,4 +1,4 @@
-"""Everything that can go wrong, as classes that people and programs can tell apart.
+"""Everything that can go wrong, a class for each error.
 
 Each class carries a stable `code` for programs, the `action` a front end should take next, the HTTP
 status in both status modes, and the `error` of its `WWW-Authenticate` challenge (RFC 6750 section 3.1).
@@ -50,17 +50,12 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Where an error came from, for the answer to it.
+    """Where an error came from, for the answer to it."""
 
-    Attributes:
-        source: The instance that raised it: its messages and settings make the answer.
-        required: The type of token that was required.
-        refresh_cookie: Whether a refresh cookie came along with the request.
-        ends_cookies: Whether the answer may end the browser's cookies: only answers of refresh may.
-    """
-
+    # The instance, whose messages and settings make the answer.
     source: object
     required: Literal["access", "refresh"] = "access"
+    # Whether the request carried a refresh cookie, and whether the answer may end the browser's cookies.
     refresh_cookie: bool = False
     ends_cookies: bool = True
 
@@ -161,7 +156,19 @@ class AccountUnavailableError(AuthXException):
     clears_cookies = True
 
 
-class StoreUnavailableError(AuthXException):
+class _TemporaryError(AuthXException):
+    """What a later request may not meet again."""
+
+    status = 503
+    code = "auth_unavailable"
+    action = "retry"
+
+    def __init__(self, *args: object, retry_after: int = 1, login_type: str | None = None) -> None:
+        super().__init__(*args, login_type=login_type)
+        self.retry_after = retry_after
+
+
+class StoreUnavailableError(_TemporaryError):
     """The session store did not answer; nothing was consumed, the same request may be repeated.
 
     Its text says which store, and what is wrong. It is for the log: clients are told `client_message`.
@@ -172,17 +179,10 @@ class StoreUnavailableError(AuthXException):
         login_type: The login type of the instance that raised it.
     """
 
-    status = 503
-    code = "auth_unavailable"
-    action = "retry"
     client_message = "Authentication is not available at the moment. Send the same request again."
 
-    def __init__(self, *args: object, retry_after: int = 1, login_type: str | None = None) -> None:
-        super().__init__(*args, login_type=login_type)
-        self.retry_after = retry_after
 
-
-class TokensTooLargeError(AuthXException):
+class TokensTooLargeError(_TemporaryError):
     """The new tokens are too large for their cookies or for `JWT_MAX_TOKEN_BYTES`; nothing began or was consumed.
 
     Args:
@@ -190,14 +190,6 @@ class TokensTooLargeError(AuthXException):
         retry_after: Seconds after which a retry makes sense.
         login_type: The login type of the instance that raised it.
     """
-
-    status = 503
-    code = "auth_unavailable"
-    action = "retry"
-
-    def __init__(self, *args: object, retry_after: int = 1, login_type: str | None = None) -> None:
-        super().__init__(*args, login_type=login_type)
-        self.retry_after = retry_after
 
 
 class JWTDecodeError(AuthXException):

@@ -2,9 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from copy import deepcopy
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache, partial
 from typing import Any, Final, Literal, Self
 
 from pydantic import (
@@ -24,7 +22,6 @@ from authx.core.csrf import same_value
 from authx.core.ids import uuid4
 from authx.core.scopes import granted_scopes, has_required_scopes, require_scope_names
 from authx.exceptions import CSRFError, JWTDecodeError
-from authx.jose.json_object import JSONObject
 from authx.token import create_token, decode_token, to_seconds
 from authx.types import StringOrSequence, TokenLocation, TokenType
 
@@ -225,49 +222,6 @@ class TokenPayload(BaseModel):
         return cls.model_validate(decode_token(token, key, algorithms, audience, issuer, verify))
 
 
-_DEFAULTS: Final[dict[str, Any]] = {
-    name: None if field.default_factory is not None else field.default
-    for name, field in TokenPayload.model_fields.items()
-}
-# Many tokens of a busy service end in the same second.
-_utc: Final = lru_cache(maxsize=1024)(partial(datetime.fromtimestamp, tz=UTC))
-# What validation sets, set without it.
-_new: Final = object.__new__
-_set_fields: Final = vars(BaseModel)["__dict__"].__set__
-_set_names: Final = vars(BaseModel)["__pydantic_fields_set__"].__set__
-_set_extra: Final = vars(BaseModel)["__pydantic_extra__"].__set__
-_set_private: Final = vars(BaseModel)["__pydantic_private__"].__set__
-
-
-def payload_parts(claims: JSONObject) -> tuple[dict[str, Any], set[str], dict[str, Any]]:
-    """Sort claims that `check_shape` accepted into fields, names that were given, and extra claims."""
-    fields: dict[str, Any] = _DEFAULTS | claims
-    extra: dict[str, Any] = {}
-    if len(fields) != len(_DEFAULTS):
-        extra = {name: fields.pop(name) for name in claims if name not in _DEFAULTS}
-        if fields["scopes"] is None:
-            fields["scopes"] = granted_scopes(extra)
-    exp = fields["exp"]
-    if exp is not None:
-        fields["exp"] = _utc(exp)
-    return fields, set(claims), extra
-
-
-def make_payload(fields: dict[str, Any], names: set[str], extra: dict[str, Any]) -> TokenPayload:
-    """Make the payload that validation would make, without validating what has been checked; it keeps the first two."""
-    # The claims are shared and the payload is not: what is mutable in them is copied.
-    if fields["scopes"] is not None:
-        fields["scopes"] = fields["scopes"].copy()
-    if fields["aud"].__class__ is list:
-        fields["aud"] = fields["aud"].copy()
-    payload = _new(TokenPayload)
-    _set_fields(payload, fields)
-    _set_names(payload, names)
-    _set_extra(payload, deepcopy(extra) if extra else {})
-    _set_private(payload, None)
-    return payload
-
-
 class RequestToken(BaseModel):
     """A token as it was found in a request; nothing about it has been verified.
 
@@ -426,14 +380,7 @@ class SessionInfo(BaseModel):
 
 
 class ErrorBody(BaseModel):
-    """The body of every error: for people, for programs, and what to do next.
-
-    Attributes:
-        message: What happened, for people.
-        error_type: The class of the error.
-        code: What happened, for programs.
-        action: What a front end should do.
-    """
+    """The body of every error: for people, for programs, and what to do next."""
 
     message: str
     error_type: str

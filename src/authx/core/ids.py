@@ -77,12 +77,14 @@ def require_session_id(value: object, name: str, sub: str | None = None) -> str:
             "take it from a payload's sid or a session's session_id"
         )
     text = str.__str__(value)
+    if sub is not None and is_session_id_of(text, sub):
+        return text
     if not is_session_id(text):
         raise ValueError(
             f"{name} is not a session id: those are UUIDs of version 7 in lower case; "
             "take it from a payload's sid (not its jti) or a session's session_id"
         )
-    if sub is not None and not is_session_id_of(text, sub):
+    if sub is not None:
         raise ValueError(f"{name} is not a session id of this uid: it belongs to a session of another user")
     return text
 

@@ -11,7 +11,8 @@ from authx.exceptions import JWTDecodeError, LoginTypeMismatchError, TokenExpire
 from authx.jose import jws
 from authx.jose.json_object import JSONObject
 from authx.jose.key import KeyRing
-from authx.schema import TokenPayload, make_payload, payload_parts
+from authx.schema import TokenPayload
+from authx.tokens.payload import make_payload, payload_parts
 
 __all__ = ["Verified", "Verifier"]
 
