@@ -7,12 +7,12 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Iterable
-from hashlib import sha256
 from typing import Any, Protocol
 
 from authx.stores import Rotation, Store, open_store
 from authx.stores.postgresql import PostgreSQLStore
 from authx.stores.redis import RedisStore
+from authx.stores.redis.keys import digest_of
 from authx.stores.sqlite.statements import statements as sqlite_statements
 from benchmarks.cases import Case, CaseError, Facts
 from benchmarks.stores.rows import ADDRESS, AGENT, DAY, RETRY_HASH, Moving, begin, fill, now
@@ -151,18 +151,18 @@ class BareRedis:
     async def open(self, sessions: list[Moving]) -> None:
         from redis.asyncio import Redis
 
-        from authx.stores.redis.store import _SCRIPTS
-        from authx.stores.redis.wire import _LANES
+        from authx.stores.redis.scripts import SCRIPTS
+        from authx.stores.redis.url import CONNECTIONS
 
         store = RedisStore(self._url)
         await prepared(store, sessions)
         self._keys = {one.sid: _keys_of(store, one) for one in sessions}
         await store.close()
         self._free: asyncio.LifoQueue[Redis] = asyncio.LifoQueue()
-        for _ in range(_LANES):
+        for _ in range(CONNECTIONS):
             client = Redis.from_url(self._url, single_connection_client=True, protocol=2)
             _clients.append(client)
-            self._sha = await client.script_load(_SCRIPTS["advance"].text)
+            self._sha = await client.script_load(SCRIPTS["advance"].text)
             self._free.put_nowait(client)
 
     async def advance(self, one: Moving) -> int:
@@ -194,8 +194,8 @@ class BareRedis:
 
 
 def _keys_of(store: RedisStore, one: Moving) -> tuple[str, str, str, str]:
-    digest = sha256(one.sub.encode()).hexdigest()
-    return store._row(one.sid), store._cutoffs(digest[:4]), store._index(digest), store._everyone
+    digest, keys = digest_of(one.sub), store._keys
+    return keys.row(one.sid), keys.cutoffs(digest[:4]), keys.index(digest), keys.everyone
 
 
 async def prepared(store: Store, sessions: list[Moving]) -> None:

@@ -54,8 +54,8 @@ async def test_settings_that_it_does_not_pass_on_are_made_afterwards(server, ses
     async with opened(PostgreSQLStore(f"{session_mode}?options={options}&application_name=me", prefix="set_")) as store:
         await store.create(session_of())
         assert await owner.fetchval("SELECT count(*) FROM elsewhere.set_sessions") == 1
-        lane = store._opened.here().lanes._free[-1]
-        shown = {name: await lane._connection.fetchval(f"SHOW {name}") for name in EXPECTED}
+        connection = store._opened.here().connections._idle[-1]
+        shown = {name: await connection.fetchval(f"SHOW {name}") for name in EXPECTED}
         assert shown == EXPECTED
     await owner.close()
 
@@ -118,4 +118,4 @@ async def test_in_statement_mode_it_is_refused_too(server):
 
 async def test_a_server_without_a_pooler_is_not_taken_for_one(server):
     async with opened(PostgreSQLStore(server.url, prefix="direct_")) as store:
-        assert store._strict.server.is_pooled is False
+        assert store._strict.facts.is_pooled is False

@@ -1,4 +1,4 @@
-"""The PostgreSQL store on a real server: the contract, and what is its own: lanes, durability, order, restarts."""
+"""The PostgreSQL store on a real server: the contract, and its own connections, durability, order, restarts."""
 
 import asyncio
 import contextlib
@@ -53,10 +53,10 @@ class TestContract(StoreContract):
         return lambda: PostgreSQLStore(postgres_url, prefix=postgres_prefix)
 
 
-class TestContractOverOneLane(StoreContract):
+class TestContractOverOneConnection(StoreContract):
     @pytest.fixture
     def make_store(self, postgres_url: str, postgres_prefix: str) -> MakeStore:
-        return lambda: PostgreSQLStore(postgres_url, prefix=postgres_prefix, lanes=1)
+        return lambda: PostgreSQLStore(postgres_url, prefix=postgres_prefix, connections=1)
 
 
 class TestContractOfANamespace(StoreContract):
@@ -124,21 +124,33 @@ async def until_locked_out(raw: asyncpg.Connection) -> None:
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres"])
 def test_a_url_is_shown_without_its_password(scheme):
-    store = open_store(f"{scheme}://user:hunter2@db.example:6432/app?password=hunter2&lanes=3")
+    store = open_store(f"{scheme}://user:hunter2@db.example:6432/app?password=hunter2&connections=3")
     assert repr(store) == f"PostgreSQLStore({scheme}://**********@db.example:6432/app)"
     assert "hunter2" not in repr(vars(store)["_advance"])
 
 
 @pytest.mark.parametrize(
-    "query", ["lanes=0", "lanes=101", "lanes=x", "lanes=", "lanes=1&lanes=2", "lanes=-1", "lanes=٣", "lanes=1_0"]
+    "query",
+    [
+        "connections=0",
+        "connections=101",
+        "connections=x",
+        "connections=",
+        "connections=1&connections=2",
+        "connections=-1",
+        "connections=٣",
+        "connections=1_0",
+    ],
 )
-def test_a_number_of_lanes_that_makes_no_sense_is_refused(query):
-    with pytest.raises(BadConfigurationError, match=r"a number from 1 to 100|lanes without|lanes twice") as raised:
+def test_a_number_of_connections_that_makes_no_sense_is_refused(query):
+    with pytest.raises(
+        BadConfigurationError, match=r"a number from 1 to 100|connections without|connections twice"
+    ) as raised:
         open_store(f"postgresql://user:hunter2@host/app?{query}")
     assert "hunter2" not in str(raised.value)
 
 
-@pytest.mark.parametrize("url", ["postgresql://[::1/app", "postgresql://user:hunter2@[host/app?lanes=2"])
+@pytest.mark.parametrize("url", ["postgresql://[::1/app", "postgresql://user:hunter2@[host/app?connections=2"])
 def test_a_url_that_cannot_be_read_is_refused(url):
     with pytest.raises(BadConfigurationError, match="cannot be read") as raised:
         open_store(url)
@@ -296,7 +308,7 @@ async def test_creating_the_schema_upgrades_version_1(of_version_1, postgres_url
 
 
 async def test_many_processes_upgrade_version_1_at_once(of_version_1, postgres_url, postgres_prefix):
-    stores = [PostgreSQLStore(postgres_url, prefix=postgres_prefix, lanes=1) for _ in range(4)]
+    stores = [PostgreSQLStore(postgres_url, prefix=postgres_prefix, connections=1) for _ in range(4)]
     try:
         # Each has found version 1 before the first of them upgrades.
         for store in stores:
@@ -608,29 +620,29 @@ async def test_a_reader_misses_nothing_of_slow_and_failing_writers(store, postgr
     assert sorted(seen) == sorted(f"{number}-{n}" for number in range(6) for n in range(12) if n % 3)
 
 
-async def test_news_of_another_connection_comes_at_once(store, raw):
+async def test_a_notification_of_another_connection_comes_at_once(store, raw):
     _, cursor = await store.revocations("")
     waiting = asyncio.create_task(store.wait(cursor, 3600))
     await asyncio.sleep(0)
-    await raw.fetch(store._sql.revoke_token, "news", None, NOW, NOW + DAY, "revoked")
+    await raw.fetch(store._sql.revoke_token, "another", None, NOW, NOW + DAY, "revoked")
     async with asyncio.timeout(PATIENCE):
         await waiting
 
 
-# Lanes
+# Connections
 
 
 async def test_no_more_connections_are_opened_than_are_needed_at_once(raw, postgres_url, postgres_prefix):
-    url = connected(postgres_url, "lanes-needed")
+    url = connected(postgres_url, "connections-needed")
     async with opened(PostgreSQLStore(url, prefix=postgres_prefix)) as store:
         row = session_of()
         await store.create(row)
         for generation in range(1, 20):
             await advance(store, row, from_generation=generation, to_generation=generation + 1)
-        assert await sessions_named(raw, "lanes-needed") == 1
+        assert await sessions_named(raw, "connections-needed") == 1
         await at_once(100, lambda n: store.get(row.sid))
-        assert await sessions_named(raw, "lanes-needed") == 8
-    await until_gone(raw, "lanes-needed")
+        assert await sessions_named(raw, "connections-needed") == 8
+    await until_gone(raw, "connections-needed")
 
 
 async def until_gone(raw: asyncpg.Connection, name: str) -> None:
@@ -642,16 +654,18 @@ async def until_gone(raw: asyncpg.Connection, name: str) -> None:
     await until(are_gone, "the end of the connections")
 
 
-@pytest.mark.parametrize(("query", "lanes", "expected"), [("lanes=2", None, 2), ("lanes=2", 3, 3), ("", 1, 1)])
-async def test_the_number_of_lanes_can_be_chosen(raw, postgres_url, postgres_prefix, query, lanes, expected):
-    name = f"lanes-{expected}"
+@pytest.mark.parametrize(
+    ("query", "chosen", "expected"), [("connections=2", None, 2), ("connections=2", 3, 3), ("", 1, 1)]
+)
+async def test_the_number_of_connections_can_be_chosen(raw, postgres_url, postgres_prefix, query, chosen, expected):
+    name = f"connections-{expected}"
     url = with_query(connected(postgres_url, name), query) if query else connected(postgres_url, name)
-    async with opened(PostgreSQLStore(url, prefix=postgres_prefix, lanes=lanes)) as store:
+    async with opened(PostgreSQLStore(url, prefix=postgres_prefix, connections=chosen)) as store:
         await at_once(50, lambda n: store.get(""))
         assert await sessions_named(raw, name) == expected
 
 
-async def test_a_lane_that_the_server_closed_is_opened_again(store, raw, postgres_url, postgres_prefix):
+async def test_a_connection_that_the_server_closed_is_opened_again(store, raw, postgres_url, postgres_prefix):
     url = connected(postgres_url, "thrown-out")
     async with opened(PostgreSQLStore(url, prefix=postgres_prefix)) as store:
         row = session_of()
@@ -664,8 +678,8 @@ async def test_a_lane_that_the_server_closed_is_opened_again(store, raw, postgre
         await store.revoke(end_session(row))
 
 
-async def test_a_caller_who_gives_up_takes_no_lane_with_him(raw, postgres_url, postgres_prefix):
-    async with opened(PostgreSQLStore(postgres_url, prefix=postgres_prefix, lanes=1)) as store:
+async def test_a_caller_who_gives_up_takes_no_connection_with_him(raw, postgres_url, postgres_prefix):
+    async with opened(PostgreSQLStore(postgres_url, prefix=postgres_prefix, connections=1)) as store:
         row = session_of()
         await store.create(row)
         transaction = raw.transaction()
@@ -682,8 +696,8 @@ async def test_a_caller_who_gives_up_takes_no_lane_with_him(raw, postgres_url, p
         assert (await store.get(row.sid))[0] is not None
 
 
-async def test_a_lane_that_comes_to_one_who_just_gave_up_goes_to_the_next(postgres_url, postgres_prefix):
-    async with opened(PostgreSQLStore(postgres_url, prefix=postgres_prefix, lanes=1)) as store:
+async def test_a_connection_that_comes_to_one_who_just_gave_up_goes_to_the_next(postgres_url, postgres_prefix):
+    async with opened(PostgreSQLStore(postgres_url, prefix=postgres_prefix, connections=1)) as store:
         calls = [asyncio.create_task(store.get("")) for _ in range(20)]
         await asyncio.sleep(0)
         for task in calls[1::2]:
@@ -694,7 +708,7 @@ async def test_a_lane_that_comes_to_one_who_just_gave_up_goes_to_the_next(postgr
         assert await store.get("") == (None, None)
 
 
-async def test_a_statement_that_waits_too_long_for_a_lock_fails_and_the_lane_goes_on(
+async def test_a_statement_that_waits_too_long_for_a_lock_fails_and_the_connection_goes_on(
     store, raw, postgres_prefix, caplog
 ):
     row = session_of()
@@ -724,10 +738,9 @@ async def test_a_connection_that_is_silent_for_too_long_is_dropped(raw, pool, po
     assert not caplog.records
 
 
-async def test_a_caller_waits_for_a_lane_no_longer_than_it_may(raw, postgres_url, postgres_prefix, monkeypatch):
-    monkeypatch.setattr(connections, "_WAIT_SECONDS", 0.1)
-    monkeypatch.setattr(connections, "_TICK", 0.05)
-    async with opened(PostgreSQLStore(postgres_url, prefix=postgres_prefix, lanes=1)) as store:
+async def test_a_caller_waits_for_a_connection_no_longer_than_it_may(raw, postgres_url, postgres_prefix, monkeypatch):
+    monkeypatch.setattr(connections, "WAIT_SECONDS", 0.1)
+    async with opened(PostgreSQLStore(postgres_url, prefix=postgres_prefix, connections=1)) as store:
         row = session_of()
         await store.create(row)
         async with raw.transaction():
@@ -739,7 +752,7 @@ async def test_a_caller_waits_for_a_lane_no_longer_than_it_may(raw, postgres_url
         assert await holds is not None
 
 
-async def test_a_flood_of_revocations_keeps_no_lane_from_rotations(store, raw):
+async def test_a_flood_of_revocations_keeps_no_connection_from_rotations(store, raw):
     row = session_of()
     await store.create(row)
     transaction = raw.transaction()
@@ -782,26 +795,26 @@ async def test_a_pool_can_be_closed_before_the_store(postgres_url, postgres_pref
     await store.close()
 
 
-@pytest.mark.parametrize(("size", "lanes"), [(1, None), (3, None), (5, 3), (8, 6)])
-def test_a_pool_that_is_too_small_is_refused(size, lanes):
+@pytest.mark.parametrize(("size", "chosen"), [(1, None), (3, None), (5, 3), (8, 6)])
+def test_a_pool_that_is_too_small_is_refused(size, chosen):
     class Small:
         def get_max_size(self) -> int:
             return size
 
     with pytest.raises(BadConfigurationError, match="a larger max_size"):
-        PostgreSQLStore(pool=Small(), lanes=lanes)
+        PostgreSQLStore(pool=Small(), connections=chosen)
 
 
-@pytest.mark.parametrize(("size", "lanes"), [(10, 3), (8, 2)])
-def test_a_pool_that_is_too_small_for_its_namespaces_is_refused(size, lanes):
+@pytest.mark.parametrize(("size", "chosen"), [(10, 3), (8, 2)])
+def test_a_pool_that_is_too_small_for_its_namespaces_is_refused(size, chosen):
     class Small:
         def get_max_size(self) -> int:
             return size
 
-    store = PostgreSQLStore(pool=Small(), lanes=lanes)
+    store = PostgreSQLStore(pool=Small(), connections=chosen)
     store.namespace("admin")
     store.namespace("admin")
-    with pytest.raises(BadConfigurationError, match="a larger max_size, or the store fewer lanes"):
+    with pytest.raises(BadConfigurationError, match="a larger max_size, or the store fewer connections"):
         store.namespace("user")
 
 

@@ -92,9 +92,9 @@ async def a_store(address: Address, kind: str) -> AsyncIterator[PostgreSQLStore]
     async with contextlib.AsyncExitStack() as stack:
         if kind == "pool":
             pool = await stack.enter_async_context(asyncpg.create_pool(url, min_size=0, max_size=10))
-            store = PostgreSQLStore(pool=pool, lanes=2)
+            store = PostgreSQLStore(pool=pool, connections=2)
         else:
-            store = PostgreSQLStore(url, lanes=2)
+            store = PostgreSQLStore(url, connections=2)
         stack.push_async_callback(store.close)
         await store.open()
         yield store

@@ -474,16 +474,15 @@ async def test_a_hundred_who_wait_try_one_at_a_time_and_all_get_through(store, p
     rows = [session_of() for _ in range(100)]
     for row in rows:
         await store.create(row)
-    connections = store._connections.here()
     attempts = 0
-    execute = connections._execute
+    fetch = sqlite_connections._fetch
 
-    def counted(sql, values):
+    def counted(connection, sql, values):
         nonlocal attempts
         attempts += 1
-        return execute(sql, values)
+        return fetch(connection, sql, values)
 
-    monkeypatch.setattr(connections, "_execute", counted)
+    monkeypatch.setattr(sqlite_connections, "_fetch", counted)
     with locked(path) as holder:
         began = time.monotonic()
         waiting = [asyncio.create_task(advance(store, row)) for row in rows]

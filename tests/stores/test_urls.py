@@ -29,7 +29,7 @@ pytestmark = pytest.mark.anyio
         "postgresql://u:p@[::1]:5432/d",
         "postgresql:///d?host=/run/postgresql&user=u&password=p",
         "postgresql://%2Frun%2Fpostgresql/d",
-        "postgresql://u:p@h/d?options=-c%20search_path%3Dauth&statement_timeout=5s&lanes=2",
+        "postgresql://u:p@h/d?options=-c%20search_path%3Dauth&statement_timeout=5s&connections=2",
     ],
 )
 def test_what_a_hosting_service_prints_is_a_store(url):
@@ -64,7 +64,7 @@ def test_what_a_hosting_service_prints_is_a_store(url):
         ("sslmode=", "option sslmode without a value"),
         ("sslmode", "option sslmode without a value"),
         ("sslmode=require&sslmode=disable", "option sslmode twice"),
-        ("lanes=0", "lanes"),
+        ("connections=0", "connections"),
     ],
 )
 def test_a_parameter_that_cannot_be_met_is_named_at_construction(query, named):
@@ -242,4 +242,4 @@ def test_a_password_that_is_percent_encoded_arrives(password):
         _, parameters, *_ = _parse_connect_dsn_and_args(dsn=read_url(url).dsn, **arguments)
         assert parameters.password == password
     store = RedisStore(f"redis://:{encoded}@h")
-    assert store._make()._lanes._connect().password == password
+    assert store._make()._connections._connect().password == password

@@ -17,12 +17,7 @@ _left: set[asyncio.Task[Any]] = set()
 
 
 async def end_task(task: "asyncio.Task[Any]", seconds: float) -> None:
-    """Cancel a task of the running event loop, again and again until it has ended.
-
-    Args:
-        task: The task. What it raises is not raised here.
-        seconds: How long to wait at most.
-    """
+    """Cancel a task of the running event loop until it has ended, or for that long; its error is not raised."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
     while not task.done() and (left := deadline - loop.time()) > 0:
@@ -32,18 +27,7 @@ async def end_task(task: "asyncio.Task[Any]", seconds: float) -> None:
 
 
 async def within(seconds: float, work: Coroutine[Any, Any, _Result]) -> _Result:
-    """Await something for some time at most; what does not end when it is cancelled is left alone.
-
-    Args:
-        seconds: How long to wait.
-        work: What to wait for.
-
-    Returns:
-        What it returns.
-
-    Raises:
-        TimeoutError: It did not end in time.
-    """
+    """Await something for some time at most, or raise `TimeoutError`; what ignores its cancellation is left alone."""
     task = asyncio.ensure_future(work)
     try:
         await asyncio.wait({task}, timeout=seconds)

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import multiprocessing
-import secrets
 from dataclasses import replace
 from heapq import heappop, heappush
 from threading import Lock
@@ -11,9 +10,10 @@ from threading import Lock
 from authx.core.ids import is_session_id_of, session_created_at
 from authx.core.session import Cutoff, Revocation, Rotation, Session, kills
 from authx.exceptions import BadConfigurationError
-from authx.stores import Revocations, Sessions
-from authx.stores.notifier import News
-from authx.stores.rows import KEEP_REVOCATIONS, KEEP_SESSIONS, later, subject_cutoff
+from authx.stores.notifier import Notifier
+from authx.stores.numbered import Numbers
+from authx.stores.protocol import Revocations, Sessions
+from authx.stores.rows import KEEP_REVOCATIONS, KEEP_SESSIONS, is_live, later, subject_cutoff
 
 __all__ = ["MemoryStore", "from_url"]
 
@@ -21,18 +21,7 @@ _logger = logging.getLogger("authx")
 
 
 def from_url(url: str, prefix: str) -> "MemoryStore":  # noqa: ARG001 - there are no names to begin
-    """Make a store of its own: no two hold the same sessions.
-
-    Args:
-        url: `memory://`.
-        prefix: Without effect.
-
-    Returns:
-        The store.
-
-    Raises:
-        BadConfigurationError: The URL says more than that.
-    """
+    """Make a store of its own, as `open_store` does: no two hold the same sessions."""
     if url.partition("://")[2].strip("/"):
         raise BadConfigurationError("The store URL memory:// takes nothing after it")
     return MemoryStore()
@@ -43,8 +32,8 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._news = News()
-        self._name = secrets.token_hex(4)
+        self._notifier = Notifier()
+        self._numbers = Numbers()
         self._sessions: dict[str, Session] = {}
         self._of_subject: dict[str, dict[str, None]] = {}
         self._cutoffs: dict[str, Cutoff] = {}
@@ -96,11 +85,7 @@ class MemoryStore:
         with self._lock:
             cutoff = self._cutoff_of(sub)
             live = [
-                session
-                for sid in self._of_subject.get(sub, ())
-                if (session := self._sessions[sid]).revoked_at is None
-                and (session.expires_at is None or session.expires_at > now)
-                and not kills(cutoff, sid, session.created_at)
+                session for sid in self._of_subject.get(sub, ()) if is_live(session := self._sessions[sid], cutoff, now)
             ]
         live.sort(key=lambda session: (session.created_at, session.sid), reverse=True)
         return live[:limit]
@@ -113,9 +98,7 @@ class MemoryStore:
                 session is None
                 or session.sub != rotation.sub
                 or session.generation != rotation.from_generation
-                or session.revoked_at is not None
-                or (session.expires_at is not None and session.expires_at <= rotation.at)
-                or kills(self._cutoff_of(rotation.sub), rotation.sid, session.created_at)
+                or not is_live(session, self._cutoff_of(rotation.sub), rotation.at)
             ):
                 return None
             moved = self._sessions[rotation.sid] = replace(
@@ -130,7 +113,7 @@ class MemoryStore:
             return moved
 
     async def revoke(self, revocation: Revocation) -> Revocation:
-        """End something, and tell everybody who waits. See `Store.revoke`."""
+        """End something, and notify all that wait. See `Store.revoke`."""
         with self._lock:
             stored = replace(revocation, spared=None)
             if revocation.kind == "session":
@@ -142,31 +125,31 @@ class MemoryStore:
                 self._everyone = max(revocation.at, self._everyone or 0)
                 stored = replace(stored, at=self._everyone)
             self._note(stored)
-        self._news.tell()
+        self._notifier.notify()
         return stored
 
     async def revocations(self, cursor: str) -> tuple[Revocations, str]:
         """List what was revoked since a cursor. See `Store.revocations`."""
-        known = self._number_of(cursor)
+        known = self._numbers.number(cursor)
         listed: Revocations = []
         with self._lock:
             for number, revocation in reversed(self._revocations.values()):
                 if number <= known:
                     break
                 listed.append(revocation)
-            return listed[::-1], f"{self._name}-{self._newest}"
+            return listed[::-1], self._numbers.cursor(self._newest)
 
     async def count_live(self, now: int) -> tuple[int, str]:
         """Count the revocations that still matter. See `Store.count_live`."""
         with self._lock:
             count = sum(one.until is None or one.until > now for _, one in self._revocations.values())
-            return count, f"{self._name}-{self._newest}"
+            return count, self._numbers.cursor(self._newest)
 
     async def wait(self, cursor: str, timeout: float) -> None:  # noqa: ASYNC109 - it may end early, never fail
         """Wait until there may be something after a cursor. See `Store.wait`."""
-        with self._news.listening() as told:
-            if self._number_of(cursor) == self._newest:
-                await asyncio.wait([told], timeout=timeout)
+        with self._notifier.subscribe() as notified:
+            if self._numbers.number(cursor) == self._newest:
+                await asyncio.wait([notified], timeout=timeout)
 
     async def prune(self, now: int, limit: int) -> int:
         """Delete some of what no token can need any more. See `Store.prune`."""
@@ -188,7 +171,7 @@ class MemoryStore:
 
     def _cutoff_of(self, sub: str | None) -> Cutoff | None:
         own = None if sub is None else self._cutoffs.get(sub)
-        return subject_cutoff(own.at if own else None, own.spared if own else None, self._everyone)
+        return subject_cutoff("", own.at if own else None, own.spared if own else None, self._everyone)
 
     def _end_session(self, revocation: Revocation) -> None:
         session = self._sessions.get(revocation.key)
@@ -265,7 +248,3 @@ class MemoryStore:
             return False
         del self._revocations[kind, key]
         return True
-
-    def _number_of(self, cursor: str) -> int:
-        name, _, number = cursor.partition("-")
-        return int(number) if name == self._name and number.isdecimal() else 0

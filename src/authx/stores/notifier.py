@@ -4,37 +4,33 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-__all__ = ["News"]
+__all__ = ["Notifier"]
 
 
-class News:
-    """Tells everybody who listens that something was revoked."""
+class Notifier:
+    """Notifies all subscribers, in this process, that something was revoked."""
 
     def __init__(self) -> None:
-        self._listening: set[asyncio.Future[None]] = set()
+        self._subscribers: set[asyncio.Future[None]] = set()
 
     @contextmanager
-    def listening(self) -> "Iterator[asyncio.Future[None]]":
-        """Listen from now on.
-
-        Yields:
-            A future of the running event loop, done at the first news.
-        """
-        told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._listening.add(told)
+    def subscribe(self) -> "Iterator[asyncio.Future[None]]":
+        """Yield a future of the running event loop, which is done at the next notification."""
+        notified: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._subscribers.add(notified)
         try:
-            yield told
+            yield notified
         finally:
-            self._listening.discard(told)
+            self._subscribers.discard(notified)
 
-    def tell(self) -> None:
-        """Wake everybody; from any event loop, and from none."""
-        for told in tuple(self._listening):
-            # The loop of one who listened may have closed since.
+    def notify(self) -> None:
+        """Wake all subscribers; from any event loop or thread."""
+        for notified in tuple(self._subscribers):
+            # The loop of a subscriber may have closed since.
             with suppress(RuntimeError):
-                told.get_loop().call_soon_threadsafe(_finish, told)
+                notified.get_loop().call_soon_threadsafe(_finish, notified)
 
 
-def _finish(told: "asyncio.Future[None]") -> None:
-    if not told.done():
-        told.set_result(None)
+def _finish(notified: "asyncio.Future[None]") -> None:
+    if not notified.done():
+        notified.set_result(None)

@@ -22,18 +22,7 @@ class NamespacePrefix(str):
 
 
 def require_prefix(prefix: str) -> str:
-    """Refuse a prefix that is not safe: it is written into SQL, and braces would move keys in a Redis cluster.
-
-    Args:
-        prefix: The prefix.
-
-    Returns:
-        It.
-
-    Raises:
-        BadConfigurationError: It has other characters than letters, digits and `_`, begins with a digit, has two `_`
-            in a row, or is too long.
-    """
+    """Return a prefix, or refuse one that is not safe to write into SQL and into the keys of a Redis cluster."""
     if isinstance(prefix, NamespacePrefix):
         return prefix
     if not (isinstance(prefix, str) and prefix.isascii() and prefix.isidentifier() and len(prefix) <= _LONGEST):
@@ -49,18 +38,11 @@ def require_prefix(prefix: str) -> str:
 
 
 def namespace_prefix(prefix: str, name: str) -> NamespacePrefix:
-    """Extend a store's prefix by the name of a namespace.
+    """Extend a store's prefix by the name of a namespace, which may be any text.
 
-    Two names never give the same prefix, neither does a name the one of a store without a namespace. A short name of
+    Two names never give the same prefix, and no name gives that of a store without a namespace. A short name of
     lower-case letters and digits stays readable: `authx_` and `admin` make `authx__admin_`. Of any other, what is
     readable is followed by a hash.
-
-    Args:
-        prefix: The store's prefix.
-        name: Any text.
-
-    Returns:
-        The prefix of the namespace.
     """
     # The characters of a string enumeration's member; formatting would write its name.
     part = name = str.__str__(name)

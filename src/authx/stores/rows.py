@@ -1,26 +1,34 @@
-"""What the stores share: how a row becomes a record, and how two cutoffs become one. No store is named here."""
+"""How a row becomes a record, in every store: the one place where what was read is checked."""
 
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
+from typing import Any, Final, TypeVar
 
 from authx.core.ids import session_created_at
-from authx.core.session import Cutoff, Revocation, Rotation, Session, kills
+from authx.core.session import Cutoff, Revocation, Rotation, Session, is_sound, kills
 from authx.exceptions import BadConfigurationError
+from authx.stores.protocol import InvalidRowError
 
 __all__ = [
     "COLUMNS",
     "KEEP_REVOCATIONS",
     "KEEP_SESSIONS",
+    "ROTATION_COLUMNS",
+    "checked",
+    "in_batches",
+    "is_live",
     "known_version",
     "later",
+    "readable",
     "revocation_from",
     "rotated_from",
+    "rotation_values",
     "session_from",
-    "sessions_from",
+    "session_values",
     "subject_cutoff",
 ]
 
-# The order in which every statement returns a session.
+# The order in which every statement takes and returns a session.
 COLUMNS: Final = (
     "sid",
     "sub",
@@ -35,40 +43,57 @@ COLUMNS: Final = (
     "device",
     "retry_hash",
 )
+session_values: Final[Callable[[Session], tuple[str | int | None, ...]]] = attrgetter(*COLUMNS)
+# The order in which every statement takes a rotation.
+ROTATION_COLUMNS: Final = (
+    "sid",
+    "sub",
+    "from_generation",
+    "to_generation",
+    "at",
+    "expires_at",
+    "ip",
+    "user_agent",
+    "retry_hash",
+)
+rotation_values: Final[Callable[[Rotation], tuple[str | int | None, ...]]] = attrgetter(*ROTATION_COLUMNS)
 # Milliseconds for which rows are kept after nothing can need them: clocks differ.
 KEEP_SESSIONS: Final = 86_400_000
 KEEP_REVOCATIONS: Final = 60_000
 
+_Raw = TypeVar("_Raw")
+_What = TypeVar("_What")
 
-def session_from(row: Sequence[object]) -> Session | None:
-    """Make a session of a row.
 
-    Args:
-        row: The values of `COLUMNS`.
+def checked(session: Session) -> Session:
+    """Return a session that was read from a store, or raise `InvalidRowError`; its values may be of any type before."""
+    # `type` and not `isinstance`: a bool is no number here, and no driver makes subclasses.
+    if (
+        type(session.sid) is str
+        and type(session.sub) is str
+        and type(session.generation) is int
+        and type(session.created_at) is int
+        and type(session.rotated_at) is int
+        and (session.expires_at is None or type(session.expires_at) is int)
+        and (session.revoked_at is None or type(session.revoked_at) is int)
+        and (session.revoked_reason is None or type(session.revoked_reason) is str)
+        and (session.ip is None or type(session.ip) is str)
+        and (session.user_agent is None or type(session.user_agent) is str)
+        and (session.device is None or type(session.device) is str)
+        and (session.retry_hash is None or type(session.retry_hash) is str)
+        and is_sound(session)
+    ):
+        return session
+    raise InvalidRowError(str(session.sid))
 
-    Returns:
-        The session; `None` if the row holds what no session can.
-    """
+
+def session_from(row: Sequence[Any]) -> Session:
+    """Make a session of the values of `COLUMNS`, or raise `InvalidRowError`."""
     sid, sub, generation, created_at, rotated_at, expires_at, revoked_at, reason, ip, user_agent, device, retry_hash = (
         row
     )
-    # `type` and not `isinstance`: a bool is no number here, and no driver makes subclasses.
-    if (
-        type(sid) is str
-        and type(sub) is str
-        and type(generation) is int
-        and generation >= 0
-        and type(created_at) is int
-        and type(rotated_at) is int
-        and (expires_at is None or type(expires_at) is int)
-        and (revoked_at is None or type(revoked_at) is int)
-        and (reason is None or type(reason) is str)
-        and (ip is None or type(ip) is str)
-        and (user_agent is None or type(user_agent) is str)
-        and (device is None or type(device) is str)
-        and (retry_hash is None or type(retry_hash) is str)
-    ):
-        return Session(
+    return checked(
+        Session(
             sid=sid,
             sub=sub,
             generation=generation,
@@ -82,27 +107,17 @@ def session_from(row: Sequence[object]) -> Session | None:
             device=device,
             retry_hash=retry_hash,
         )
-    return None
+    )
 
 
-def rotated_from(rest: Sequence[object], rotation: Rotation) -> Session | None:
-    """Make a session of what a rotation wrote into a row and what it found there.
+def rotated_from(found: Sequence[Any], rotation: Rotation) -> Session:
+    """Make a session of what a rotation wrote and what it found in the row, or raise `InvalidRowError`.
 
-    Args:
-        rest: What it found: created_at, expires_at, revoked_reason and device.
-        rotation: What it wrote.
-
-    Returns:
-        The session; `None` if the row holds what no session can.
+    What it found is created_at, expires_at, revoked_reason and device.
     """
-    created_at, expires_at, reason, device = rest
-    if (
-        type(created_at) is int
-        and (expires_at is None or type(expires_at) is int)
-        and (reason is None or type(reason) is str)
-        and (device is None or type(device) is str)
-    ):
-        return Session(
+    created_at, expires_at, reason, device = found
+    return checked(
+        Session(
             sid=rotation.sid,
             sub=rotation.sub,
             generation=rotation.to_generation,
@@ -115,33 +130,23 @@ def rotated_from(rest: Sequence[object], rotation: Rotation) -> Session | None:
             device=device,
             retry_hash=rotation.retry_hash,
         )
-    return None
+    )
 
 
-def sessions_from(rows: Iterable[Sequence[object]]) -> list[Session]:
-    """Make sessions of rows, leaving out those that cannot be read.
+def readable(rows: Iterable[_Raw], read: Callable[[_Raw], Session]) -> list[Session]:
+    """Make sessions of rows, leaving out those that are not ours."""
+    sessions = []
+    for row in rows:
+        try:
+            sessions.append(read(row))
+        except InvalidRowError:
+            continue
+    return sessions
 
-    Args:
-        rows: The values of `COLUMNS`, each.
 
-    Returns:
-        The sessions, in the order of the rows.
-    """
-    return [session for row in rows if (session := session_from(row)) is not None]
-
-
-def revocation_from(row: Sequence[object]) -> tuple[int, Revocation | None]:
-    """Make a revocation of a row.
-
-    Args:
-        row: Its number, kind, key, moment, until, reason, subject and spared session.
-
-    Returns:
-        The number, and the revocation; `None` if the row holds what no revocation can.
-    """
-    number, kind, key, at, until, reason, sub, spared = row
-    if type(number) is not int:
-        return 0, None
+def revocation_from(row: Sequence[Any]) -> Revocation | None:
+    """Make a revocation of its number, kind, key, at, until, reason, sub and spared; `None` if it cannot be read."""
+    _, kind, key, at, until, reason, sub, spared = row
     if (
         (kind == "session" or kind == "subject" or kind == "everyone" or kind == "token")
         and type(key) is str
@@ -151,64 +156,60 @@ def revocation_from(row: Sequence[object]) -> tuple[int, Revocation | None]:
         and (sub is None or type(sub) is str)
         and (spared is None or type(spared) is str)
     ):
-        return number, Revocation(kind=kind, key=key, at=at, until=until, reason=reason, sub=sub, spared=spared)
-    return number, None
+        return Revocation(kind=kind, key=key, at=at, until=until, reason=reason, sub=sub, spared=spared)
+    return None
 
 
-def subject_cutoff(at: object, spared: object, everyone: object) -> Cutoff | None:
-    """Put a subject's own cutoff and that of everyone together: a session has to survive both.
-
-    Args:
-        at: The moment of the subject's own cutoff, if there is one.
-        spared: The session it spares.
-        everyone: The moment of the cutoff of all subjects, if there is one.
-
-    Returns:
-        The one cutoff that ends the same sessions; `None` if there is neither.
-
-    Raises:
-        ValueError: The stored values are no cutoff.
-    """
+def subject_cutoff(sid: str, at: Any, spared: Any, everyone: Any) -> Cutoff | None:
+    """Combine a subject's cutoff and that of everyone, both of which a session has to survive, or raise."""
     if at is None and everyone is None:
         return None
     own, all_subjects = at or 0, everyone or 0
     if type(own) is not int or type(all_subjects) is not int or not (spared is None or type(spared) is str):
-        raise ValueError("the stored cutoff cannot be read")
+        raise InvalidRowError(sid)
     if spared is not None and kills(Cutoff(at=all_subjects), spared, session_created_at(spared)):
         spared = None
     return Cutoff(at=max(own, all_subjects), spared=spared)
 
 
+def is_live(session: Session, cutoff: Cutoff | None, now: int) -> bool:
+    """Return whether a session is neither revoked, nor expired, nor ended by its subject's cutoff."""
+    return (
+        session.revoked_at is None
+        and (session.expires_at is None or session.expires_at > now)
+        and not kills(cutoff, session.sid, session.created_at)
+    )
+
+
 def later(one: int | None, other: int | None) -> int | None:
-    """Tell the later of two ends, where `None` never comes.
-
-    Args:
-        one: A moment, or never.
-        other: A moment, or never.
-
-    Returns:
-        The later.
-    """
+    """Return the later of two ends, where `None` never comes."""
     return None if one is None or other is None else max(one, other)
 
 
 def known_version(found: object, newest: int, where: str) -> int:
-    """Refuse tables of a version that this library does not know.
-
-    Args:
-        found: The version that the database names.
-        newest: The version that this library writes.
-        where: What the message calls the database.
-
-    Returns:
-        The version.
-
-    Raises:
-        BadConfigurationError: It is later than `newest`, or no version.
-    """
+    """Return the version of a store's schema, or refuse one that this library does not know."""
     if type(found) is not int or not 1 <= found <= newest:
         raise BadConfigurationError(
-            f"{where} has the tables of version {found}, and this library knows version {newest}: upgrade "
-            "authx-fastapi, or use another database or JWT_STORE_PREFIX"
+            f"{where} holds sessions of version {found}, and this library knows version {newest}. A newer version "
+            "wrote them: upgrade authx-fastapi, or use another database or JWT_STORE_PREFIX"
         )
     return found
+
+
+async def in_batches(
+    run: Callable[[_What, int, int], Awaitable[tuple[int, int]]], limit: int, size: int, before: Mapping[_What, int]
+) -> int:
+    """Delete at most `limit` old rows, few at a time, so that nobody waits for long.
+
+    What is deleted, and before when, is passed to `run`, with how many rows to look at; it returns how many it deleted
+    and how many it looked at.
+    """
+    deleted = 0
+    for what, end in before.items():
+        while deleted < limit:
+            room = min(limit - deleted, size)
+            gone, found = await run(what, end, room)
+            deleted += gone
+            if found < room:
+                break
+    return deleted

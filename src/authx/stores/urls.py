@@ -25,14 +25,7 @@ _ADVICE: Final = "percent-encode what is special in its user name and password (
 
 
 def problem_of(url: str) -> str | None:
-    """Say why the URL of a server cannot be read for certain.
-
-    Args:
-        url: The URL.
-
-    Returns:
-        What is wrong, without a word of the URL; `None` if it can be read.
-    """
+    """Return why the URL of a server cannot be read for certain, without a word of it; `None` if it can be read."""
     _, _, rest = url.partition("://")
     if not rest.isprintable() or " " in rest or "\\" in rest:
         return f"has a space or another character that cannot stand in a URL; {_ADVICE}"
@@ -52,14 +45,7 @@ def problem_of(url: str) -> str | None:
 
 
 def masked_url(url: str) -> str:
-    """Write a store's URL without its user name and password.
-
-    Args:
-        url: The URL.
-
-    Returns:
-        The URL for messages, without its query; only its scheme where it cannot be read for certain.
-    """
+    """Write a URL for messages, without its user name, its password and all that could be a part of them."""
     scheme, found, rest = url.partition("://")
     if not found or not _SCHEME.fullmatch(scheme):
         return HIDDEN
@@ -72,17 +58,7 @@ def masked_url(url: str) -> str:
 
 
 def options_of(url: str) -> dict[str, str]:
-    """Read the options in a URL's query.
-
-    Args:
-        url: The URL, of which `problem_of` has found nothing.
-
-    Returns:
-        The options by name.
-
-    Raises:
-        BadConfigurationError: There is one without a value, or twice.
-    """
+    """Read the options in the query of a URL that has no problem; each needs a value, and none may be there twice."""
     query = url.partition("?")[2]
     options: dict[str, str] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
@@ -95,15 +71,7 @@ def options_of(url: str) -> dict[str, str]:
 
 
 def shown(name: str, before: dict[str, str] | None = None) -> str:
-    """Write the name of an option that may be none.
-
-    Args:
-        name: The name.
-        before: The options before it.
-
-    Returns:
-        It, for messages, unless it could be a part of a password.
-    """
+    """Write the name of an option for messages, unless it could be a part of a password."""
     if not _NAME.fullmatch(name) or (before is not None and not _SECRETS.isdisjoint(before)):
         return "an option whose name is not shown, because it may be a part of a password (& is %26 there)"
     return f"the option {name}"

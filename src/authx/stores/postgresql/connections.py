@@ -1,59 +1,59 @@
-"""Connections to PostgreSQL, held: a pool's reset after each statement would cost nearly half of the rate.
+"""Connections to PostgreSQL that are held: the reset a pool makes after each statement would cost nearly half the rate.
 
-A lane is one connection that is kept. It is opened at its first use and opened again after it broke.
-The lane that came back last goes out first, so no more are opened than are needed at once.
+They are the store's own, or borrowed from the application's pool. The one that came back last goes out first, so no
+more are opened than are needed at once.
 """
 
 import asyncio
 import contextlib
-from collections import deque
-from collections.abc import Callable, Sequence
-from time import monotonic
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, Protocol, TypeAlias
 
 import asyncpg  # type: ignore[import-untyped]
 
 from authx.exceptions import StoreUnavailableError
-from authx.stores.postgresql.errors import breaks_connection, explained, is_read_only, refused
+from authx.stores.postgresql.errors import breaks_connection, explained, is_read_only, transaction_mode
+from authx.stores.postgresql.url import PostgreSQLURL
 
-__all__ = ["STATEMENT_SECONDS", "Connection", "Connector", "Lane", "Lanes", "Listener", "Row", "Server"]
+__all__ = [
+    "STATEMENT_SECONDS",
+    "Connection",
+    "Connections",
+    "Facts",
+    "OwnServer",
+    "Pool",
+    "PoolServer",
+    "Row",
+    "Server",
+    "terminate",
+]
 
+# asyncpg's classes, which have no types.
+Connection: TypeAlias = Any
 Row: TypeAlias = Sequence[Any]
-Listener: TypeAlias = Callable[..., None]
-Explain: TypeAlias = Callable[[Exception, str], Exception]
 
 STATEMENT_SECONDS: Final = 2.5
-_TICK: Final = 0.25
-_WAIT_SECONDS: Final = 2.0
+WAIT_SECONDS: Final = 2.0
 _CLOSE_SECONDS: Final = 1.0
+# A statement that waits for a lock ends at the server too, not only for us.
+SETTINGS: Final = {"statement_timeout": "2000"}
+_PROCESS: Final = "SELECT pg_backend_pid()"
 
 
-class Statement(Protocol):
-    """A prepared statement of asyncpg, as far as it is used here."""
+class Pool(Protocol):
+    """A pool of asyncpg, as far as it is used here."""
 
-    async def fetch(self, *args: object) -> list[Row]: ...
-
-
-class Connection(Protocol):
-    """A connection of asyncpg, as far as it is used here."""
-
-    async def prepare(self, query: str) -> Statement: ...  # noqa: D102
-    async def execute(self, query: str, *, timeout: float | None = None) -> str: ...  # noqa: ASYNC109, D102
-    async def add_listener(self, channel: str, callback: Listener) -> None: ...  # noqa: D102
-    async def remove_listener(self, channel: str, callback: Listener) -> None: ...  # noqa: D102
-    def add_termination_listener(self, callback: Listener) -> None: ...  # noqa: D102
-    def remove_termination_listener(self, callback: Listener) -> None: ...  # noqa: D102
-    def is_closed(self) -> bool: ...  # noqa: D102
-    def terminate(self) -> None: ...  # noqa: D102
+    async def acquire(self, *, timeout: float | None = None) -> Connection: ...  # noqa: ASYNC109, D102
+    async def release(self, connection: Connection, *, timeout: float | None = None) -> None: ...  # noqa: ASYNC109, D102
+    def get_max_size(self) -> int: ...  # noqa: D102
+    def is_closing(self) -> bool: ...  # noqa: D102
 
 
-class Server:
-    """What is known of the server, by all who have connections to it.
+class Facts:
+    """What all who have connections to a server know of it.
 
-    Attributes:
-        era: Grows when the server turns out to be read-only: connections of an earlier era are not used again.
-        is_known: Whether somebody has looked for a pooler in front of it.
-        is_pooled: Whether there is one.
+    `era` grows when the server turns out to be read-only: connections of an earlier era are not used again. Whether a
+    pooler stands in front of it is `is_pooled`, once it `is_known`.
     """
 
     __slots__ = ("era", "is_known", "is_pooled")
@@ -63,11 +63,11 @@ class Server:
         self.is_known = self.is_pooled = False
 
 
-class Connector(Protocol):
+class Server(Protocol):
     """Where connections come from."""
 
     where: str
-    server: Server
+    facts: Facts
 
     async def connect(self) -> Connection:
         """Open or borrow a connection."""
@@ -78,216 +78,182 @@ class Connector(Protocol):
         ...
 
 
-class Lane:
-    """One connection that is kept, with its prepared statements.
+class OwnServer:
+    """A server to which the store opens connections itself, with settings of the session besides the URL's own."""
 
-    Args:
-        connector: Where its connection comes from.
-
-    Attributes:
-        busy_since: When its statement began, by the clock of the loop; 0 while it has none.
-    """
-
-    __slots__ = ("_connection", "_connector", "_era", "_server", "_statements", "busy_since")
-
-    def __init__(self, connector: Connector) -> None:
-        self._connector = connector
-        self._server = connector.server
-        self._era = 0
-        self._connection: Connection | None = None
-        self._statements: dict[str, Statement] = {}
-        self.busy_since = 0.0
-
-    async def fetch(self, sql: str, args: Sequence[object], explain: Explain = explained) -> list[Row]:
-        """Run a statement, in a transaction of its own, on a connection that is opened first where there is none.
-
-        It is for the caller to `drop` the lane if that takes too long.
-
-        Args:
-            sql: The statement.
-            args: Its parameters.
-            explain: Finds the error to raise for one of asyncpg's.
-
-        Returns:
-            Its rows.
-
-        Raises:
-            Exception: As `explain` has it.
-        """
-        try:
-            connection = self._connection
-            if connection is None or self._era != self._server.era or not is_open(connection):
-                connection = await self.connect()
-            self.busy_since = monotonic()
-            statement = self._statements.get(sql)
-            if statement is None:
-                statement = self._statements[sql] = await connection.prepare(sql)
-            return await statement.fetch(*args)
-        except Exception as error:  # noqa: BLE001 - each is raised again, explained
-            if is_read_only(error):
-                self._server.era += 1
-            if breaks_connection(error):
-                self.drop()
-            raise explain(error, self._connector.where) from None
-        except BaseException:
-            # Cancelled with an answer under way: waiting for that could take for ever.
-            self.drop()
-            raise
-        finally:
-            self.busy_since = 0.0
+    def __init__(self, url: PostgreSQLURL, facts: Facts, **settings: str) -> None:
+        self.where = url.where
+        self.facts = facts
+        self._url = url
+        self._settings = {"application_name": "authx", **url.settings, **SETTINGS, **settings}
 
     async def connect(self) -> Connection:
-        """Open the connection anew.
-
-        Returns:
-            It.
-        """
-        self.drop()
-        era = self._server.era
-        connection = self._connection = await self._connector.connect()
-        self._era = era
+        """Open one; a pooler that lends connections for no longer than a transaction is refused."""
+        connection: Connection = None
+        try:
+            async with asyncio.timeout(self._url.connect_seconds):
+                connection = await self._open()
+                if not self.facts.is_known:
+                    await _look_for_pooler(self, connection, lambda: self._connect({}))
+                if self.facts.is_pooled:
+                    await connection.execute(_set(self._settings))
+        except BaseException:
+            if connection is not None:
+                connection.terminate()
+            raise
         return connection
 
-    def drop(self) -> None:
-        """Let go of the connection, whatever it is doing."""
-        connection, self._connection = self._connection, None
-        self._statements.clear()
-        if connection is not None:
-            drop(connection)
+    async def release(self, connection: Connection) -> None:
+        """Close one."""
+        await connection.close(timeout=_CLOSE_SECONDS)
 
-    async def close(self) -> None:
-        """Close the connection."""
-        connection, self._connection = self._connection, None
-        self._statements.clear()
-        if connection is not None:
-            await close(self._connector, connection)
+    async def _open(self) -> Connection:
+        options = {} if self._url.options is None else {"options": self._url.options}
+        if not self.facts.is_pooled:
+            try:
+                return await self._connect(self._settings | options)
+            except asyncpg.ProtocolViolationError as error:
+                # PgBouncer passes on none but a few of the settings that a connection may begin with.
+                if "startup parameter" not in str(error):
+                    raise
+                self.facts.is_pooled = True
+        return await self._connect(options)
+
+    async def _connect(self, startup: dict[str, str]) -> Connection:
+        context = {} if self._url.context is None else {"ssl": self._url.context}
+        return await asyncpg.connect(
+            self._url.dsn,
+            server_settings=startup,
+            timeout=self._url.connect_seconds,
+            # Statements are prepared once: preparing one again is a round trip more.
+            max_cached_statement_lifetime=0,
+            **context,
+        )
 
 
-class Lanes:
-    """A few lanes, each used by one statement at a time.
+class PoolServer:
+    """The server of the application's pool, from which connections are borrowed."""
 
-    Args:
-        connector: Where their connections come from.
-        size: How many there are at most.
-    """
+    where = "the PostgreSQL server of the pool"
 
-    def __init__(self, connector: Connector, size: int) -> None:
+    def __init__(self, pool: Pool) -> None:
+        self.facts = Facts()
+        self._pool = pool
+
+    async def connect(self) -> Connection:
+        """Borrow one; a pooler that lends connections for no longer than a transaction is refused."""
+        connection = await self._pool.acquire(timeout=WAIT_SECONDS)
+        if not self.facts.is_known:
+            try:
+                async with asyncio.timeout(WAIT_SECONDS):
+                    await _look_for_pooler(self, connection, self._pool.acquire)
+            except BaseException:
+                connection.terminate()
+                raise
+        return connection
+
+    async def release(self, connection: Connection) -> None:
+        """Give one back."""
+        await self._pool.release(connection, timeout=_CLOSE_SECONDS)
+
+
+class Connections:
+    """At most `size` connections to a server, each of which carries one statement at a time."""
+
+    def __init__(self, server: Server, size: int) -> None:
         self.is_closed = False
-        self._where = connector.where
-        self._loop = asyncio.get_running_loop()
-        self._all = [Lane(connector) for _ in range(size)]
-        self._free = self._all[::-1]
-        self._waiting: deque[tuple[asyncio.Future[Lane], float]] = deque()
-        self._watch: asyncio.TimerHandle | None = None
+        self._server = server
+        self._turns = asyncio.Semaphore(size)
+        self._idle: list[Connection] = []
+        # All that are open, and the server's era at that time.
+        self._eras: dict[Connection, int] = {}
 
-    async def fetch(self, sql: str, *args: object) -> list[Row]:
-        """Run a statement, in a transaction of its own and one round trip.
-
-        Args:
-            sql: The statement.
-            *args: Its parameters.
-
-        Returns:
-            Its rows.
-
-        Raises:
-            StoreUnavailableError: The server does not answer.
-            Exception: As `explained` has it.
-        """
-        lane = self._free.pop() if self._free else await self._wait()
-        if self._watch is None:
-            self._watch = self._loop.call_later(_TICK, self._look)
+    async def fetch(
+        self, sql: str, *args: object, explain: Callable[[Exception, str], Exception] = explained
+    ) -> list[Row]:
+        """Run a statement in a transaction of its own and one round trip; raises what `explain` makes of an error."""
+        if self._turns.locked():
+            await self._wait_for_turn()
+        else:
+            await self._turns.acquire()
+        connection: Connection = None
+        works = False
         try:
-            return await lane.fetch(sql, args)
+            connection = self._take() or await self._connect()
+            rows: list[Row] = await connection.fetch(sql, *args, timeout=STATEMENT_SECONDS)
+            works = True
+        except Exception as error:  # noqa: BLE001 - each is raised again, explained
+            if is_read_only(error):
+                self._server.facts.era += 1
+            works = not breaks_connection(error)
+            raise explain(error, self._server.where) from None
+        else:
+            return rows
         finally:
-            self._give_back(lane)
-
-    async def probe(self, sql: str) -> list[Row]:
-        """Run a statement for the first time, to see whether the server takes us at all.
-
-        Args:
-            sql: The statement.
-
-        Returns:
-            Its rows.
-
-        Raises:
-            StoreUnavailableError: The server does not answer now.
-            BadConfigurationError: It refuses us.
-        """
-        try:
-            # Twice a connection's, and a statement's: whatever the server does, this returns.
-            async with asyncio.timeout(2 * STATEMENT_SECONDS):
-                lane = self._free.pop() if self._free else await self._wait()
-                try:
-                    return await lane.fetch(sql, (), refused)
-                finally:
-                    self._give_back(lane)
-        except TimeoutError:
-            raise StoreUnavailableError(f"{self._where} does not answer in time") from None
+            if connection is not None:
+                if works and not self.is_closed:
+                    self._idle.append(connection)
+                else:
+                    # Cancelled with an answer under way: waiting for that could take for ever.
+                    self._drop(connection)
+            self._turns.release()
 
     async def close(self) -> None:
-        """Close the lanes that are free now, and the others as they come back."""
+        """Close the connections that are free now, and the others as they come back."""
         self.is_closed = True
-        for waiter, _ in self._waiting:
-            if not waiter.done():
-                waiter.set_exception(StoreUnavailableError("The store was closed"))
-        free, self._free = self._free, []
-        for lane in free:
-            await lane.close()
+        # Who waits for a turn gets one, finds this closed, and passes the turn on.
+        self._turns.release()
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            del self._eras[connection]
+            try:
+                async with asyncio.timeout(_CLOSE_SECONDS):
+                    await self._server.release(connection)
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
+                terminate(connection)
 
     def drop(self) -> None:
-        """Let go of all connections, whatever they are doing."""
+        """Drop all connections, whatever they are doing."""
         self.is_closed = True
-        for lane in self._all:
-            lane.drop()
+        for connection in list(self._eras):
+            self._drop(connection)
 
-    async def _wait(self) -> Lane:
+    async def _wait_for_turn(self) -> None:
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise StoreUnavailableError(f"all connections to {self._server.where} are busy") from None
+
+    def _take(self) -> Connection:
         if self.is_closed:
             raise StoreUnavailableError("The store was closed")
-        waiter: asyncio.Future[Lane] = self._loop.create_future()
-        self._waiting.append((waiter, monotonic()))
-        try:
-            return await waiter
-        except asyncio.CancelledError:
-            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
-                self._give_back(waiter.result())
-            raise
+        while self._idle:
+            connection = self._idle.pop()
+            if self._eras[connection] == self._server.facts.era and _is_open(connection):
+                return connection
+            self._drop(connection)
+        return None
 
-    def _look(self) -> None:
-        """End what has taken too long: one look at all of them now and then, for a timer each would cost a tenth."""
-        now = monotonic()
-        for lane in self._all:
-            if lane.busy_since and now - lane.busy_since > STATEMENT_SECONDS:
-                lane.drop()
-        while self._waiting and (self._waiting[0][0].done() or now - self._waiting[0][1] > _WAIT_SECONDS):
-            waiter, _ = self._waiting.popleft()
-            if not waiter.done():
-                waiter.set_exception(StoreUnavailableError(f"all connections to {self._where} are busy"))
-        is_idle = len(self._free) == len(self._all) or self.is_closed
-        self._watch = None if is_idle else self._loop.call_later(_TICK, self._look)
+    async def _connect(self) -> Connection:
+        era = self._server.facts.era
+        connection = await self._server.connect()
+        self._eras[connection] = era
+        return connection
 
-    def _give_back(self, lane: Lane) -> None:
-        if self.is_closed:
-            lane.drop()
-            return
-        while self._waiting:
-            waiter, _ = self._waiting.popleft()
-            if not waiter.done():
-                waiter.set_result(lane)
-                return
-        self._free.append(lane)
+    def _drop(self, connection: Connection) -> None:
+        self._eras.pop(connection, None)
+        terminate(connection)
 
 
-def is_open(connection: Connection) -> bool:
-    """Tell whether a connection works, as far as can be told without asking the server.
+def terminate(connection: Connection) -> None:
+    """End a connection at once, whatever it is doing."""
+    # A pool may have taken it back, and its event loop may have ended.
+    with contextlib.suppress(asyncpg.InterfaceError, RuntimeError):
+        connection.terminate()
 
-    Args:
-        connection: The connection.
 
-    Returns:
-        Whether it does.
-    """
+def _is_open(connection: Connection) -> bool:
     try:
         return not connection.is_closed()
     except asyncpg.InterfaceError:
@@ -295,26 +261,41 @@ def is_open(connection: Connection) -> bool:
         return False
 
 
-def drop(connection: Connection) -> None:
-    """Let go of a connection, whatever it is doing.
+async def _look_for_pooler(server: Server, connection: Connection, connect: Callable[[], Awaitable[Any]]) -> None:
+    """Find out whether there is a pooler, and refuse one that lends connections for no longer than a transaction.
 
-    Args:
-        connection: The connection.
+    A pooler gives its clients process ids of its own. One that lends for a transaction lends the server's process that
+    we have just used to the next who asks.
     """
-    # A pool may have taken it back, and its event loop may have ended.
-    with contextlib.suppress(asyncpg.InterfaceError, RuntimeError):
-        connection.terminate()
-
-
-async def close(connector: Connector, connection: Connection) -> None:
-    """Close a connection in the polite way, or else in the other.
-
-    Args:
-        connector: Where it comes from.
-        connection: The connection.
-    """
+    facts = server.facts
     try:
-        async with asyncio.timeout(_CLOSE_SECONDS):
-            await connector.release(connection)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError):
-        drop(connection)
+        process = await _process(connection)
+    except (asyncpg.ConnectionDoesNotExistError, asyncpg.ProtocolViolationError):
+        if not facts.is_pooled:
+            raise
+        # One that lends for a statement ends a connection that begins a transaction.
+        raise transaction_mode(server.where) from None
+    if process != connection.get_server_pid() or facts.is_pooled:
+        facts.is_pooled = True
+        other = await connect()
+        try:
+            async with other.transaction():
+                lent = await other.fetchval(_PROCESS)
+                if lent == process or await _process(connection) != process:
+                    raise transaction_mode(server.where)
+        finally:
+            other.terminate()
+    facts.is_known = True
+
+
+async def _process(connection: Connection) -> int:
+    # In a transaction, or a pooler could lose the prepared statement between its being made and being used.
+    async with connection.transaction():
+        process: int = await connection.fetchval(_PROCESS)
+        return process
+
+
+def _set(settings: Mapping[str, str]) -> str:
+    """Write the statement that makes settings, whose names have been checked."""
+    values = {name: value.replace("'", "''") for name, value in settings.items()}
+    return ";".join(f"SELECT set_config('{name}', '{value}', false)" for name, value in values.items())

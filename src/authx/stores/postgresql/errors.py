@@ -37,16 +37,7 @@ _UNREACHABLE: Final = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.In
 
 
 def explained(error: Exception, where: str) -> Exception:
-    """Find the error to raise for one that a statement met.
-
-    Args:
-        error: What asyncpg raised.
-        where: The server, without a password.
-
-    Returns:
-        `StoreUnavailableError` where the server did not do its work, `BadConfigurationError` where a table or a column
-        is missing, and else the error itself: it is one of use.
-    """
+    """Return the error to raise for one that a statement met; one that is about the statement itself stays as it is."""
     state = _state_of(error)
     if state:
         if state in _MISSING:
@@ -66,15 +57,7 @@ def explained(error: Exception, where: str) -> Exception:
 
 
 def refused(error: Exception, where: str) -> Exception:
-    """Find the error to raise for one that was met while connecting for the first time.
-
-    Args:
-        error: What asyncpg raised.
-        where: The server, without a password.
-
-    Returns:
-        `BadConfigurationError` where trying again is of no use, and else as `explained`.
-    """
+    """Return the error to raise for one that was met while connecting for the first time."""
     if _state_of(error) in _REFUSALS:
         return BadConfigurationError(f"{where} {_REFUSALS[_state_of(error)]}")
     if _state_of(error) in _LOST:
@@ -94,14 +77,7 @@ def refused(error: Exception, where: str) -> Exception:
 
 
 def transaction_mode(where: str) -> BadConfigurationError:
-    """Make the error for a pooler that lends a connection for no longer than a transaction.
-
-    Args:
-        where: The server, without a password.
-
-    Returns:
-        The error.
-    """
+    """Return the error for a pooler that lends a connection for no longer than a transaction."""
     return BadConfigurationError(
         f"{where} is a connection pooler in transaction mode or statement mode, where LISTEN, settings and prepared "
         "statements of a session get lost: connect to the server directly, or to a pooler in session mode "
@@ -110,26 +86,12 @@ def transaction_mode(where: str) -> BadConfigurationError:
 
 
 def is_read_only(error: Exception) -> bool:
-    """Tell whether a server took no write because it is read-only.
-
-    Args:
-        error: The error.
-
-    Returns:
-        Whether it did so; then no connection to it should be used again.
-    """
+    """Return whether a server took no write because it is read-only; no connection to it is used again."""
     return _state_of(error) == _READ_ONLY
 
 
 def breaks_connection(error: Exception) -> bool:
-    """Tell whether a connection that met an error should not be used again.
-
-    Args:
-        error: The error.
-
-    Returns:
-        Whether it should not.
-    """
+    """Return whether a connection that met an error should not be used again."""
     state = _state_of(error)
     if not state:
         return not isinstance(error, ValueError)

@@ -109,14 +109,7 @@ class Statements:
 
 
 def statements(prefix: str) -> Statements:
-    """Write the statements for a prefix.
-
-    Args:
-        prefix: Begins the names of the tables; it has been checked.
-
-    Returns:
-        The statements. What is in one of them is one round trip and, unless told otherwise, one transaction.
-    """
+    """Write the statements for a prefix that has been checked; each is one round trip and one transaction."""
     p = prefix
     columns = ", ".join(COLUMNS)
     row = ", ".join(f"s.{name}" for name in COLUMNS)

@@ -7,63 +7,58 @@ from typing import Final
 from authx.core.ids import is_session_id_of, session_created_at
 from authx.core.session import Cutoff, Revocation, Rotation, Session
 from authx.exceptions import BadConfigurationError
-from authx.stores import InvalidRowError, Revocations, Sessions
 from authx.stores.per_loop import PerLoop
-from authx.stores.postgresql.connections import Connector, Lanes, Server
-from authx.stores.postgresql.connectors import Borrowed, Own, Pool
+from authx.stores.postgresql.connections import Connections, Facts, OwnServer, Pool, PoolServer, Server
 from authx.stores.postgresql.errors import refused
-from authx.stores.postgresql.listener import Feed
+from authx.stores.postgresql.listener import Listener
 from authx.stores.postgresql.statements import SCHEMA_VERSION, schema, statements
 from authx.stores.postgresql.text import key, note, read_revocation, read_session
 from authx.stores.postgresql.url import read_url
 from authx.stores.prefixes import namespace_prefix, require_prefix
-from authx.stores.rows import KEEP_REVOCATIONS, KEEP_SESSIONS, known_version, rotated_from, subject_cutoff
+from authx.stores.protocol import Revocations, Sessions
+from authx.stores.rows import (
+    KEEP_REVOCATIONS,
+    KEEP_SESSIONS,
+    in_batches,
+    known_version,
+    readable,
+    rotated_from,
+    subject_cutoff,
+)
 
 __all__ = ["PostgreSQLStore", "from_url", "schema"]
 
-_LANES: Final = 8
-# Besides the lanes: one connection to revoke on, one to listen on.
+_CONNECTIONS: Final = 8
+# Besides those for statements: one connection to revoke on, one to listen on.
 _OTHERS: Final = 2
 _BATCH: Final = 500
 _SCHEMA_SECONDS: Final = 5.0
-_LOOK_AT_POOL: Final = 0.2
+_POLL_POOL: Final = 0.2
 # Not `now()`, which is when a transaction began.
 _CLOCK: Final = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
 
 def from_url(url: str, prefix: str) -> "PostgreSQLStore":
-    """Make the store that a URL names.
-
-    Args:
-        url: `postgresql://user:password@host/database`, as libpq and asyncpg have it; `?lanes=8` says how many
-            connections are held for statements.
-        prefix: Begins the names of its tables.
-
-    Returns:
-        The store, not connected.
-
-    Raises:
-        BadConfigurationError: The URL cannot be read.
-    """
+    """Make the store that a URL names, as `open_store` does."""
     return PostgreSQLStore(url, prefix=prefix)
 
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    lanes: Lanes
-    # Revocations have to wait for each other anyway; here they keep no lane from rotations.
-    revoking: Lanes
-    feed: Feed
+    connections: Connections
+    # Revocations have to wait for each other anyway; here they take no connection from rotations.
+    revoking: Connections
+    listener: Listener
 
     async def close(self) -> None:
-        await self.feed.close()
+        await self.listener.close()
         await self.revoking.close()
-        await self.lanes.close()
+        await self.connections.close()
 
     def abandon(self) -> None:
-        self.feed.drop()
+        self.listener.drop()
         self.revoking.drop()
-        self.lanes.drop()
+        self.connections.drop()
 
 
 class PostgreSQLStore:
@@ -76,8 +71,9 @@ class PostgreSQLStore:
         url: Where the server is; or else
         pool: The application's own pool, of the event loop that the store is used on. Connections are
             borrowed from it for good and given back when either of the two is closed.
-        lanes: How many connections are held for statements; two more are held besides. Default: 8, of a
-            pool at most what leaves half of it to the application. Each namespace holds as many.
+        connections: How many connections are held for statements; two more are held besides. Default: 8, or the
+            number that the URL names; of a pool at most what leaves half of it to the application. Each namespace
+            holds as many.
         prefix: Begins the names of its tables.
 
     Raises:
@@ -90,26 +86,27 @@ class PostgreSQLStore:
         url: str | None = None,
         *,
         pool: Pool | None = None,
-        lanes: int | None = None,
+        connections: int | None = None,
         prefix: str = "authx_",
     ) -> None:
         self._prefix = require_prefix(prefix)
         self._tables = schema(prefix)
         self._sql = statements(prefix)
-        self._url, self._pool, self._lanes = url, pool, lanes
+        self._url, self._pool, self._asked = url, pool, connections
         # The prefixes that take connections of the pool: this store, if it is used, and its namespaces.
         self._sharing: set[str] = set()
-        self._relaxed: Connector
-        self._strict: Connector
+        self._relaxed: Server
+        self._strict: Server
         if url is not None and pool is None:
             target = read_url(url)
-            self._size = lanes or target.lanes or _LANES
-            server = Server()
-            self._relaxed, self._strict = Own(target, server, synchronous_commit="off"), Own(target, server)
+            self._size = connections or target.connections or _CONNECTIONS
+            facts = Facts()
+            self._relaxed = OwnServer(target, facts, synchronous_commit="off")
+            self._strict = OwnServer(target, facts)
             self._advance = self._sql.advance
         elif pool is not None and url is None:
-            self._size = _share_of(pool, lanes, 1)
-            self._relaxed = self._strict = Borrowed(pool)
+            self._size = _share_of(pool, connections, 1)
+            self._relaxed = self._strict = PoolServer(pool)
             self._advance = self._sql.advance_relaxed
         else:
             raise BadConfigurationError("PostgreSQLStore takes either a URL or a pool")
@@ -120,16 +117,12 @@ class PostgreSQLStore:
         return f"PostgreSQLStore({self._strict.where})"
 
     def namespace(self, name: str) -> "PostgreSQLStore":
-        """Make a store in the same database, with tables of its own. See `NamespacedStore.namespace`.
-
-        Raises:
-            BadConfigurationError: The pool is too small for one more.
-        """
+        """Make a store in the same database, unless the pool is too small for one more. See `NamespacedStore`."""
         prefix = namespace_prefix(self._prefix, name)
         if self._pool is not None:
-            _share_of(self._pool, self._lanes, len(self._sharing | {prefix}))
+            _share_of(self._pool, self._asked, len(self._sharing | {prefix}))
             self._sharing.add(prefix)
-        sibling = PostgreSQLStore(self._url, pool=self._pool, lanes=self._lanes, prefix=prefix)
+        sibling = PostgreSQLStore(self._url, pool=self._pool, connections=self._asked, prefix=prefix)
         sibling._sharing = self._sharing
         return sibling
 
@@ -138,13 +131,13 @@ class PostgreSQLStore:
         await self._opened.get()
 
     async def close(self) -> None:
-        """Let go of every connection. See `Store.close`."""
+        """Close every connection. See `Store.close`."""
         await self._opened.close()
 
     async def create_schema(self) -> None:
         """Create the tables that are not there yet, or upgrade them. See `Store.create_schema`."""
         opened = await self._opened.get()
-        if await self._version(opened.lanes) == SCHEMA_VERSION:
+        if await self._version(opened.connections) == SCHEMA_VERSION:
             return
         # All statements on a table wait behind one that waits to change it, so that one must not wait long.
         limits = "SET LOCAL statement_timeout = '5s'", "SET LOCAL lock_timeout = '2s'"
@@ -159,12 +152,12 @@ class PostgreSQLStore:
             await self._strict.release(connection)
         except Exception as error:  # noqa: BLE001 - each is raised again, explained
             raise refused(error, self._strict.where) from None
-        await self._version(opened.lanes)
+        await self._version(opened.connections)
 
     async def create(self, session: Session) -> bool:
         """Insert a session if its id is not taken. See `Store.create`."""
         opened = self._opened.here() or await self._opened.get()
-        rows = await opened.lanes.fetch(
+        rows = await opened.connections.fetch(
             self._sql.create,
             key(session.sid),
             key(session.sub),
@@ -182,40 +175,27 @@ class PostgreSQLStore:
         return bool(rows)
 
     async def get(self, sid: str, sub: str | None = None) -> tuple[Session | None, Cutoff | None]:
-        """Read a session and its subject's cutoff. See `Store.get`.
-
-        Raises:
-            InvalidRowError: The row, or the cutoff, makes no sense.
-        """
+        """Read a session and its subject's cutoff. See `Store.get`."""
         opened = self._opened.here() or await self._opened.get()
         # No id of ours holds anything else; this also keeps out what cannot be written as UTF-8.
         known = key(sid) if sid.isascii() else ""
-        (row,) = await opened.lanes.fetch(self._sql.get, known, None if sub is None else key(sub))
-        session = read_session(row[:-3])
-        if session is None and row[0] is not None:
-            raise InvalidRowError(sid)
-        try:
-            return session, subject_cutoff(*row[-3:])
-        except ValueError:
-            raise InvalidRowError(sid) from None
+        (row,) = await opened.connections.fetch(self._sql.get, known, None if sub is None else key(sub))
+        session = None if row[0] is None else read_session(row[:-3])
+        return session, subject_cutoff(sid, *row[-3:])
 
     async def list(self, sub: str, now: int, limit: int = 100) -> Sessions:
         """List a subject's live sessions, newest first. See `Store.list`."""
         opened = self._opened.here() or await self._opened.get()
-        rows = await opened.lanes.fetch(self._sql.list, key(sub), now, limit)
-        return [session for row in rows if (session := read_session(row)) is not None]
+        rows = await opened.connections.fetch(self._sql.list, key(sub), now, limit)
+        return readable(rows, read_session)
 
     async def advance(self, rotation: Rotation) -> Session | None:
-        """Move a session forward by one compare-and-swap. See `Store.advance`.
-
-        Raises:
-            InvalidRowError: The row makes no sense.
-        """
+        """Move a session forward by one compare-and-swap. See `Store.advance`."""
         opened = self._opened.here() or await self._opened.get()
         ip, user_agent = note(rotation.ip), note(rotation.user_agent)
         if ip != rotation.ip or user_agent != rotation.user_agent:
             rotation = replace(rotation, ip=ip, user_agent=user_agent)
-        rows = await opened.lanes.fetch(
+        rows = await opened.connections.fetch(
             self._advance,
             key(rotation.sid),
             key(rotation.sub),
@@ -227,15 +207,10 @@ class PostgreSQLStore:
             user_agent,
             rotation.retry_hash,
         )
-        if not rows:
-            return None
-        session = rotated_from(rows[0], rotation)
-        if session is None:
-            raise InvalidRowError(rotation.sid)
-        return session
+        return rotated_from(rows[0], rotation) if rows else None
 
     async def revoke(self, revocation: Revocation) -> Revocation:
-        """End something, durably when it returns, and tell every process. See `Store.revoke`."""
+        """End something, durably when it returns, and notify every process. See `Store.revoke`."""
         opened = self._opened.here() or await self._opened.get()
         one = revocation
         common = key(one.key), None if one.sub is None else key(one.sub), one.at, one.until, note(one.reason)
@@ -256,34 +231,28 @@ class PostgreSQLStore:
     async def revocations(self, cursor: str) -> tuple[Revocations, str]:
         """List what was revoked since a cursor, in the order of commits. See `Store.revocations`."""
         opened = self._opened.here() or await self._opened.get()
-        rows, end = await opened.feed.since(self._sql.revocations, cursor)
-        return [revocation for row in rows if (revocation := read_revocation(row)) is not None], end
+        return await opened.listener.read(self._sql.revocations, cursor, read_revocation)
 
     async def count_live(self, now: int) -> tuple[int, str]:
         """Count the revocations that still matter. See `Store.count_live`."""
         opened = self._opened.here() or await self._opened.get()
-        return await opened.feed.count_live(self._sql.count_live, now)
+        return await opened.listener.count_live(self._sql.count_live, now)
 
     async def wait(self, cursor: str, timeout: float) -> None:  # noqa: ASYNC109 - it may end early, never fail
         """Wait until there may be something after a cursor. See `Store.wait`."""
         opened = self._opened.here() or await self._opened.get()
-        await opened.feed.wait(cursor, timeout)
+        await opened.listener.wait(cursor, timeout)
 
     async def prune(self, now: int, limit: int) -> int:
         """Delete some of what no token can need any more. See `Store.prune`."""
         opened = self._opened.here() or await self._opened.get()
-        deleted = 0
-        for sql, before in (
-            (self._sql.prune_sessions, now - KEEP_SESSIONS),
-            (self._sql.prune_revocations, now - KEEP_REVOCATIONS),
-        ):
-            while deleted < limit:
-                room = min(limit - deleted, _BATCH)
-                ((gone, found),) = await opened.lanes.fetch(sql, before, room)
-                deleted += gone
-                if found < room:
-                    break
-        return deleted
+
+        async def run(sql: str, before: int, room: int) -> tuple[int, int]:
+            ((gone, found),) = await opened.connections.fetch(sql, before, room)
+            return gone, found
+
+        before = {self._sql.prune_sessions: now - KEEP_SESSIONS, self._sql.prune_revocations: now - KEEP_REVOCATIONS}
+        return await in_batches(run, limit, _BATCH, before)
 
     async def now(self) -> int:
         """Read the server's clock, to compare with this host's.
@@ -295,36 +264,36 @@ class PostgreSQLStore:
             StoreUnavailableError: The server does not answer.
         """
         opened = self._opened.here() or await self._opened.get()
-        ((moment,),) = await opened.lanes.fetch(_CLOCK)
-        return int(moment)
+        ((time,),) = await opened.connections.fetch(_CLOCK)
+        return int(time)
 
     async def _open(self) -> _Opened:
         if self._pool is not None:
             self._sharing.add(self._prefix)
-            self._size = _share_of(self._pool, self._lanes, len(self._sharing))
+            self._size = _share_of(self._pool, self._asked, len(self._sharing))
         opened = _Opened(
-            lanes=Lanes(self._relaxed, self._size),
-            revoking=Lanes(self._strict, 1),
-            feed=Feed(self._strict, self._sql.channel),
+            connections=Connections(self._relaxed, self._size),
+            revoking=Connections(self._strict, 1),
+            listener=Listener(self._strict, self._sql.channel),
         )
         try:
-            await self._version(opened.lanes)
+            await self._version(opened.connections)
         except BaseException:
             opened.abandon()
             raise
         if self._pool is not None:
-            self._look_at(self._pool, opened)
+            self._watch(self._pool, opened)
         return opened
 
-    async def _version(self, lanes: Lanes) -> int:
+    async def _version(self, connections: Connections) -> int:
         """Read the version of the tables; 0 if there are none."""
-        ((found,),) = await lanes.probe(self._sql.has_tables)
+        ((found,),) = await connections.fetch(self._sql.has_tables, explain=refused)
         if not found:
             return 0
-        rows = await lanes.probe(self._sql.version)
+        rows = await connections.fetch(self._sql.version, explain=refused)
         return known_version(rows[0][0] if rows else None, SCHEMA_VERSION, self._strict.where)
 
-    def _look_at(self, pool: Pool, opened: _Opened) -> None:
+    def _watch(self, pool: Pool, opened: _Opened) -> None:
         """Give everything back when the application closes its pool, which waits for that."""
         loop = asyncio.get_running_loop()
 
@@ -333,20 +302,20 @@ class PostgreSQLStore:
                 closing = loop.create_task(opened.close())
                 self._closing.add(closing)
                 closing.add_done_callback(self._closing.discard)
-            elif not opened.lanes.is_closed:
-                loop.call_later(_LOOK_AT_POOL, look)
+            elif not opened.connections.is_closed:
+                loop.call_later(_POLL_POOL, look)
 
-        loop.call_later(_LOOK_AT_POOL, look)
+        loop.call_later(_POLL_POOL, look)
 
 
-def _share_of(pool: Pool, lanes: int | None, stores: int) -> int:
+def _share_of(pool: Pool, connections: int | None, stores: int) -> int:
     """Choose how many connections of a pool each of some stores holds for statements."""
     size = pool.get_max_size()
-    each = lanes or max(1, min(_LANES, size // 2 // stores - _OTHERS))
+    each = connections or max(1, min(_CONNECTIONS, size // 2 // stores - _OTHERS))
     held = stores * (each + _OTHERS)
     if held >= size:
         raise BadConfigurationError(
             f"The store would hold {held} connections of a pool of {size}: give the pool a larger max_size"
-            + (", or the store fewer lanes" if each > 1 else "")
+            + (", or the store fewer connections" if each > 1 else "")
         )
     return each

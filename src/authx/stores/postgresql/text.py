@@ -1,4 +1,4 @@
-"""Text in PostgreSQL, which holds every character but one; a subject, and the id of a token, may be any text."""
+"""Text in PostgreSQL, which holds every character but NUL; a subject, and the id of a token, may be any text."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,56 +13,26 @@ _ESCAPE: Final = "\x1a"
 
 
 def key(text: str) -> str:
-    """Write a text that has to be read back as it was.
-
-    Args:
-        text: Any text.
-
-    Returns:
-        A text without NUL, another one for each.
-    """
+    """Write a text so that it can be read back as it was."""
     if "\x00" in text or _ESCAPE in text:
         return text.replace(_ESCAPE, _ESCAPE + "1").replace("\x00", _ESCAPE + "0")
     return text
 
 
 def note(text: str | None) -> str | None:
-    """Write a text that is only there to be looked at.
-
-    Args:
-        text: Any text.
-
-    Returns:
-        It, with a replacement for NUL.
-    """
+    """Write a text that is only shown, with a replacement for NUL."""
     return None if text is None else text.replace("\x00", "\ufffd")
 
 
-def read_session(row: Sequence[Any]) -> Session | None:
-    """Make a session of a row.
-
-    Args:
-        row: As `session_from` takes it.
-
-    Returns:
-        The session; `None` if the row holds what no session can.
-    """
+def read_session(row: Sequence[Any]) -> Session:
+    """Make a session of a row, as `session_from` does."""
     session = session_from(row)
-    if session is not None and _ESCAPE in session.sub:
-        return replace(session, sub=_read(session.sub))
-    return session
+    return replace(session, sub=_read(session.sub)) if _ESCAPE in session.sub else session
 
 
 def read_revocation(row: Sequence[Any]) -> Revocation | None:
-    """Make a revocation of a row.
-
-    Args:
-        row: As `revocation_from` takes it.
-
-    Returns:
-        The revocation; `None` if the row holds what no revocation can.
-    """
-    _, revocation = revocation_from(row)
+    """Make a revocation of a row, as `revocation_from` does."""
+    revocation = revocation_from(row)
     if revocation is not None and _ESCAPE in revocation.key + (revocation.sub or ""):
         sub = None if revocation.sub is None else _read(revocation.sub)
         return replace(revocation, key=_read(revocation.key), sub=sub)

@@ -19,7 +19,7 @@ from authx.stores.urls import masked_url, options_of, problem_of, shown
 __all__ = ["PostgreSQLURL", "read_url"]
 
 CONNECT_SECONDS: Final = 3.0
-_MOST_LANES: Final = 100
+_MOST_CONNECTIONS: Final = 100
 _SSL_MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 # What asyncpg itself does with a parameter is right.
 _FOR_ASYNCPG: Final = frozenset(
@@ -65,45 +65,29 @@ _SETTINGS: Final = frozenset(
         *("idle_in_transaction_session_timeout", "synchronous_commit", "default_transaction_read_only"),
     }
 )
+_FOR_US: Final = frozenset({"ssl", "connections", "connect_timeout", "options"})
 _SETTING: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_.]*)=(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class PostgreSQLURL:
-    """What a URL says.
+    """What a URL says."""
 
-    Attributes:
-        dsn: The URL for asyncpg.
-        where: What messages call the server.
-        settings: Settings of the session.
-        options: What `options` says besides settings, for the server at the start of the connection.
-        context: How TLS verifies the server, where asyncpg could not be told.
-        lanes: How many connections the URL asks for.
-        connect_seconds: How long connecting may take.
-    """
-
+    # For asyncpg.
     dsn: str = field(repr=False)
+    # For messages.
     where: str
+    # Settings of the session, and what `options` says besides, for the server at the start of the connection.
     settings: Mapping[str, str]
     options: str | None
+    # How TLS verifies the server, where asyncpg takes no option for it.
     context: ssl.SSLContext | None
-    lanes: int | None
+    connections: int | None
     connect_seconds: float
 
 
 def read_url(url: str) -> PostgreSQLURL:
-    """Read a URL, and look at all that can be wrong with it.
-
-    Args:
-        url: `postgresql://…` or `postgres://…`.
-
-    Returns:
-        What it says.
-
-    Raises:
-        BadConfigurationError: It cannot be read for certain, or has a parameter that is unknown, or whose demand
-            cannot be met; the message names it.
-    """
+    """Read a URL, and refuse it where it cannot be read for certain, or has a parameter that has no effect here."""
     where = masked_url(url)
     problem = problem_of(url)
     if problem is not None:
@@ -127,7 +111,7 @@ def read_url(url: str) -> PostgreSQLURL:
         settings=settings,
         options=startup,
         context=context,
-        lanes=_number(given, "lanes", _MOST_LANES, where),
+        connections=_number(given, "connections", _MOST_CONNECTIONS, where),
         connect_seconds=min(
             _number(given, "connect_timeout", 10**9, where, least=0) or CONNECT_SECONDS, CONNECT_SECONDS
         ),
@@ -137,7 +121,7 @@ def read_url(url: str) -> PostgreSQLURL:
 def _check(given: Mapping[str, str], where: str) -> None:
     before: dict[str, str] = {}
     for name, value in given.items():
-        if name not in _FOR_ASYNCPG | _WITHOUT_EFFECT | _SETTINGS | {"ssl", "lanes", "connect_timeout", "options"}:
+        if name not in _FOR_ASYNCPG | _WITHOUT_EFFECT | _SETTINGS | _FOR_US:
             raise BadConfigurationError(
                 f"The store URL {where} has {shown(name, before)}, which is not supported; leave it out. A setting of "
                 "the session is written options=-c%20name%3Dvalue"

@@ -2,8 +2,8 @@
 
 A statement takes less time than a hop to a thread, so rotations and reads run on the loop, over a
 connection that does not wait for the disk. What must survive a crash, and checkpoints, run in the one
-thread. SQLite's own waiting for a locked file blocks and is unfair, so neither waits there: who finds it
-locked tries again soon, one at a time.
+thread. SQLite's own waiting for a locked file blocks and is unfair, so neither waits there: where the file is
+locked, they try again soon, one at a time.
 """
 
 import asyncio
@@ -32,41 +32,32 @@ _PAUSE: Final = (0.0003, 0.004)
 _CHECKPOINT_AFTER: Final = 1.0
 
 
-class _Turnstile:
+class _Retries:
     """Lets one at a time try again: a hundred who all keep trying would leave the loop no time for anything else."""
 
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
-        self.is_stuck = False
+        self.is_locked_out = False
 
 
 class Connections:
-    """A database file, opened for the running event loop.
-
-    Args:
-        path: The file.
-    """
+    """A database file, opened for the running event loop."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="authx-sqlite")
-        self._on_loop, self._in_thread = _Turnstile(), _Turnstile()
+        self._on_loop, self._in_thread = _Retries(), _Retries()
         self._checkpoint_due: asyncio.TimerHandle | None = None
         self._durable: sqlite3.Connection | None = None
         self._main: sqlite3.Connection | None = None
 
     async def open(self) -> None:
-        """Open both.
-
-        Raises:
-            StoreUnavailableError: The file stayed locked.
-            BadConfigurationError: The file cannot be a database of ours.
-        """
+        """Open both."""
         try:
             # In the thread first: creating the file, or recovering it after a crash, takes its time.
             self._durable = await self._in_turn(self._in_thread, self._submitted(self._open_durable))
-            self._main = await self._in_turn(self._on_loop, self._at_once(self._open_main))
+            self._main = await self._in_turn(self._on_loop, self._at_once(lambda: self._connect("NORMAL")))
         except sqlite3.Error as error:
             await self.close()
             raise refused(error, self._path) from None
@@ -89,104 +80,39 @@ class Connections:
     # Two ways to run a statement
 
     async def run(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
-        """Run a statement on the loop, not waiting for the disk.
-
-        Args:
-            sql: The statement.
-            values: Its parameters.
-
-        Returns:
-            All rows: a statement that returns rows is not over before the last is fetched.
-
-        Raises:
-            StoreUnavailableError: The file stayed locked, or cannot be read or written.
-            BadConfigurationError: The tables are not there.
-            sqlite3.Error: Anything else.
-        """
+        """Run a statement on the loop, not waiting for the disk, and return all its rows."""
         main = self._main
-        if main is not None and not self._on_loop.is_stuck:
+        if main is not None and not self._on_loop.is_locked_out:
             try:
+                # A statement that returns rows is not over before the last is fetched.
                 return main.execute(sql, values).fetchall()
             except sqlite3.Error as error:
                 if not is_locked(error):
                     raise explained(error, self._path) from None
-        try:
-            return await self._in_turn(self._on_loop, self._at_once(lambda: self._execute(sql, values)))
-        except sqlite3.Error as error:
-            raise explained(error, self._path) from None
+        return await self._explained(self._on_loop, self._at_once(lambda: _fetch(self._main, sql, values)))
 
     async def run_leniently(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
-        """Run a statement on the loop whose rows hold text that is not UTF-8: such values come as bytes.
-
-        Args:
-            sql: The statement.
-            values: Its parameters.
-
-        Returns:
-            All rows.
-
-        Raises:
-            StoreUnavailableError: The file stayed locked, or cannot be read.
-            sqlite3.Error: Anything else.
-        """
+        """Run a statement on the loop whose rows hold text that is not UTF-8: such values come as bytes."""
 
         def execute() -> list[Row]:
-            main = self._opened(self._main)
+            main = _opened(self._main)
             main.text_factory = _text_or_bytes
             try:
                 return _fetch(main, sql, values)
             finally:
                 main.text_factory = str
 
-        try:
-            return await self._in_turn(self._on_loop, self._at_once(execute))
-        except sqlite3.Error as error:
-            raise explained(error, self._path) from None
+        return await self._explained(self._on_loop, self._at_once(execute))
 
     async def run_durably(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
-        """Run a transaction in the thread; it is on the disk when this returns.
-
-        Args:
-            work: Runs its statements; it may be called again where the file was locked.
-
-        Returns:
-            What it returned.
-
-        Raises:
-            StoreUnavailableError: The file stayed locked, or cannot be read or written.
-            BadConfigurationError: The tables are not there.
-            sqlite3.Error: Anything else.
-        """
-        try:
-            result = await self._in_turn(self._in_thread, self._submitted(lambda: self._transact(work)))
-        except sqlite3.Error as error:
-            raise explained(error, self._path) from None
+        """Run a transaction in the thread, again where the file was locked; it is on disk when this returns."""
+        result = await self._explained(self._in_thread, self._submitted(lambda: _transact(self._durable, work)))
         self.wrote()
         return result
 
     async def read_in_thread(self, sql: str, values: Sequence[Value] = ()) -> list[Row]:
-        """Run a statement that only reads, and reads much.
-
-        Args:
-            sql: The statement.
-            values: Its parameters.
-
-        Returns:
-            All rows.
-
-        Raises:
-            StoreUnavailableError: The file stayed locked, or cannot be read.
-            BadConfigurationError: The tables are not there.
-            sqlite3.Error: Anything else.
-        """
-
-        def execute() -> list[Row]:
-            return _fetch(self._opened(self._durable), sql, values)
-
-        try:
-            return await self._in_turn(self._in_thread, self._submitted(execute))
-        except sqlite3.Error as error:
-            raise explained(error, self._path) from None
+        """Run a statement in the thread that only reads, and reads much."""
+        return await self._explained(self._in_thread, self._submitted(lambda: _fetch(self._durable, sql, values)))
 
     def wrote(self) -> None:
         """Note that something was written, so that the log is moved into the file soon."""
@@ -195,10 +121,16 @@ class Connections:
 
     # Waiting for a locked file
 
-    async def _in_turn(self, turnstile: "_Turnstile", attempt: Callable[[], Awaitable[_Result]]) -> _Result:
+    async def _explained(self, retries: _Retries, attempt: Callable[[], Awaitable[_Result]]) -> _Result:
+        try:
+            return await self._in_turn(retries, attempt)
+        except sqlite3.Error as error:
+            raise explained(error, self._path) from None
+
+    async def _in_turn(self, retries: _Retries, attempt: Callable[[], Awaitable[_Result]]) -> _Result:
         deadline = self._loop.time() + _PATIENCE
         try:
-            async with asyncio.timeout_at(deadline), turnstile.lock:
+            async with asyncio.timeout_at(deadline), retries.lock:
                 try:
                     while True:
                         try:
@@ -206,10 +138,10 @@ class Connections:
                         except sqlite3.Error as error:
                             if not is_locked(error):
                                 raise
-                        turnstile.is_stuck = True
+                        retries.is_locked_out = True
                         await asyncio.sleep(random.uniform(*_PAUSE))  # noqa: S311 - spreads retries, no secret
                 finally:
-                    turnstile.is_stuck = False
+                    retries.is_locked_out = False
         except TimeoutError:
             raise StoreUnavailableError(f"The database {self._path.name} stayed locked for too long") from None
 
@@ -223,17 +155,6 @@ class Connections:
         return lambda: self._loop.run_in_executor(self._thread, work)
 
     # On the loop
-
-    def _open_main(self) -> sqlite3.Connection:
-        return self._connect("NORMAL")
-
-    def _opened(self, connection: sqlite3.Connection | None) -> sqlite3.Connection:
-        if connection is None:
-            raise StoreUnavailableError("The store was closed")
-        return connection
-
-    def _execute(self, sql: str, values: Sequence[Value]) -> list[Row]:
-        return _fetch(self._opened(self._main), sql, values)
 
     def _stop(self) -> None:
         if self._checkpoint_due is not None:
@@ -280,23 +201,11 @@ class Connections:
             raise
         return connection
 
-    def _transact(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
-        connection = self._opened(self._durable)
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            result = work(connection)
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
-        return result
-
     def _checkpoint(self) -> None:
         connection = self._durable
         if connection is None:
             return
-        # Whatever goes wrong here goes wrong again, and is told, at the next statement.
+        # Whatever goes wrong here goes wrong again, and is raised, at the next statement.
         with suppress(sqlite3.Error, OSError):
             checkpoint(connection, Path(f"{self._path}-wal"))
 
@@ -307,8 +216,27 @@ class Connections:
                 durable.close()
 
 
-def _fetch(connection: sqlite3.Connection, sql: str, values: Sequence[Value]) -> list[Row]:
-    return connection.execute(sql, values).fetchall()
+def _opened(connection: sqlite3.Connection | None) -> sqlite3.Connection:
+    if connection is None:
+        raise StoreUnavailableError("The store was closed")
+    return connection
+
+
+def _fetch(connection: sqlite3.Connection | None, sql: str, values: Sequence[Value]) -> list[Row]:
+    return _opened(connection).execute(sql, values).fetchall()
+
+
+def _transact(connection: sqlite3.Connection | None, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
+    connection = _opened(connection)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        result = work(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return result
 
 
 def _text_or_bytes(raw: bytes) -> str | bytes:

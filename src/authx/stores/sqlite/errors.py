@@ -23,40 +23,17 @@ _MISSING: Final = ("no such table", "no such column", "has no column")
 
 
 def is_locked(error: sqlite3.Error) -> bool:
-    """Tell whether somebody else holds the lock that a statement needs.
-
-    Args:
-        error: What it met.
-
-    Returns:
-        Whether trying again soon is of use.
-    """
+    """Return whether another process or thread holds the lock that a statement needs; trying again soon helps."""
     return _code(error) in _LOCKED
 
 
 def is_unreadable_text(error: sqlite3.Error) -> bool:
-    """Tell whether an error means that a column holds text that is not UTF-8.
-
-    Args:
-        error: The error.
-
-    Returns:
-        Whether it does.
-    """
+    """Return whether an error means that a column holds text that is not UTF-8."""
     return isinstance(error, sqlite3.OperationalError) and _code(error) is None
 
 
 def explained(error: sqlite3.Error, path: Path) -> Exception:
-    """Find the error to raise for one that a statement met.
-
-    Args:
-        error: What `sqlite3` raised.
-        path: The file.
-
-    Returns:
-        `StoreUnavailableError` where the file could not be read or written, `BadConfigurationError` where a table or
-        a column is missing, and else the error itself.
-    """
+    """Return the error to raise for one that a statement met; one that is about the statement itself stays as it is."""
     code = _code(error)
     if code in _UNAVAILABLE:
         return StoreUnavailableError(f"The database {path.name} does not answer: {error}")
@@ -69,15 +46,7 @@ def explained(error: sqlite3.Error, path: Path) -> Exception:
 
 
 def refused(error: sqlite3.Error, path: Path) -> AuthXException:
-    """Find the error to raise for one that was met while opening the file.
-
-    Args:
-        error: What `sqlite3` raised.
-        path: The file.
-
-    Returns:
-        `BadConfigurationError`, unless trying again is of use.
-    """
+    """Return the error to raise for one that was met while opening the file."""
     if is_locked(error):
         return StoreUnavailableError(f"The database {path.name} is locked")
     if _code(error) == sqlite3.SQLITE_NOTADB:

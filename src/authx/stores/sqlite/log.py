@@ -13,16 +13,7 @@ _WAIT_MS: Final = 500
 
 
 def checkpoint(connection: sqlite3.Connection, log: Path) -> None:
-    """Move what nobody is in the way of; where the log has grown long, make it begin anew.
-
-    Args:
-        connection: A connection to the database, on a thread that may wait.
-        log: The file of the log.
-
-    Raises:
-        sqlite3.Error: The file could not be written.
-        OSError: The log could not be found.
-    """
+    """Move what no reader needs any more into the file; where the log has grown long, make it begin anew."""
     _move(connection)
     if log.stat().st_size <= _LARGEST:
         return

@@ -109,14 +109,7 @@ class Statements:
 
 
 def statements(prefix: str) -> Statements:
-    """Write the statements for a prefix.
-
-    Args:
-        prefix: Begins the names of the tables; it has been checked.
-
-    Returns:
-        The statements.
-    """
+    """Write the statements for a prefix that has been checked."""
     columns = ", ".join(COLUMNS)
     row = ", ".join(f"s.{name}" for name in COLUMNS)
     everyone = f"(SELECT value FROM {prefix}meta WHERE name = 'everyone')"

@@ -1,7 +1,6 @@
 """`sqlite:///auth.db`: one machine, any number of worker processes; the standard library's `sqlite3` in WAL mode."""
 
 import asyncio
-import secrets
 import sqlite3
 from functools import partial
 from pathlib import Path
@@ -10,24 +9,29 @@ from urllib.parse import unquote, urlsplit
 
 from authx.core.session import Cutoff, Revocation, Rotation, Session
 from authx.exceptions import BadConfigurationError
-from authx.stores import InvalidRowError, Revocations, Sessions, masked_url
-from authx.stores.notifier import News
+from authx.stores.notifier import Notifier
+from authx.stores.numbered import Numbers
 from authx.stores.per_loop import PerLoop
 from authx.stores.prefixes import namespace_prefix, require_prefix
+from authx.stores.protocol import InvalidRowError, Revocations, Sessions
 from authx.stores.rows import (
     KEEP_REVOCATIONS,
     KEEP_SESSIONS,
+    in_batches,
     known_version,
+    readable,
     revocation_from,
     rotated_from,
+    rotation_values,
     session_from,
-    sessions_from,
+    session_values,
     subject_cutoff,
 )
 from authx.stores.sqlite.connections import Connections, Row, Value
 from authx.stores.sqlite.errors import is_unreadable_text
 from authx.stores.sqlite.statements import SCHEMA_VERSION, schema, statements
 from authx.stores.sqlite.transactions import create_tables, prune_revocations, prune_sessions, revoke
+from authx.stores.urls import masked_url
 
 __all__ = ["SQLiteStore", "from_url", "schema"]
 
@@ -37,18 +41,7 @@ _OLDEST_SQLITE: Final = (3, 35)
 
 
 def from_url(url: str, prefix: str) -> "SQLiteStore":
-    """Make the store that a URL names.
-
-    Args:
-        url: `sqlite:///relative/path.db` or `sqlite:////absolute/path.db`.
-        prefix: Begins the names of its tables.
-
-    Returns:
-        The store, not opened.
-
-    Raises:
-        BadConfigurationError: The URL names no file.
-    """
+    """Make the store that a URL names, as `open_store` does."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -97,9 +90,9 @@ class SQLiteStore:
         self._tables = schema(prefix)
         self._sql = statements(prefix)
         self._connections = PerLoop(self._connect, Connections.close, Connections.abandon)
-        # Tells cursors of this object from those of others, which may be of another file.
-        self._name = secrets.token_hex(4)
-        self._news = News()
+        # The cursors of each object have a name of their own: another may be of another file.
+        self._numbers = Numbers()
+        self._notifier = Notifier()
 
     def __repr__(self) -> str:
         return f"SQLiteStore({str(self._path)!r})"
@@ -130,65 +123,28 @@ class SQLiteStore:
     async def create(self, session: Session) -> bool:
         """Insert a session if its id is not taken. See `Store.create`."""
         connections = self._connections.here() or await self._connections.get()
-        values = (
-            session.sid,
-            session.sub,
-            session.generation,
-            session.created_at,
-            session.rotated_at,
-            session.expires_at,
-            session.revoked_at,
-            session.revoked_reason,
-            session.ip,
-            session.user_agent,
-            session.device,
-            session.retry_hash,
-        )
+        values = session_values(session)
         return await connections.run_durably(lambda durable: durable.execute(self._sql.create, values).rowcount == 1)
 
     async def get(self, sid: str, sub: str | None = None) -> tuple[Session | None, Cutoff | None]:
-        """Read a session and its subject's cutoff. See `Store.get`.
-
-        Raises:
-            InvalidRowError: The row, or the cutoff, makes no sense.
-        """
+        """Read a session and its subject's cutoff. See `Store.get`."""
         connections = self._connections.here() or await self._connections.get()
         # No id of ours holds anything else; this also keeps out what cannot be written as UTF-8.
         known = sid if sid.isascii() else ""
         (row,) = await _read(connections, self._sql.get, (known, sub))
-        session = session_from(row[:-3])
-        if session is None and row[0] is not None:
-            raise InvalidRowError(sid)
-        try:
-            return session, subject_cutoff(*row[-3:])
-        except ValueError:
-            raise InvalidRowError(sid) from None
+        session = None if row[0] is None else session_from(row[:-3])
+        return session, subject_cutoff(sid, *row[-3:])
 
     async def list(self, sub: str, now: int, limit: int = 100) -> Sessions:
         """List a subject's live sessions, newest first. See `Store.list`."""
         connections = self._connections.here() or await self._connections.get()
-        return sessions_from(await _read(connections, self._sql.list, (sub, now, limit)))
+        return readable(await _read(connections, self._sql.list, (sub, now, limit)), session_from)
 
     async def advance(self, rotation: Rotation) -> Session | None:
-        """Move a session forward by one compare-and-swap. See `Store.advance`.
-
-        Raises:
-            InvalidRowError: The row makes no sense.
-        """
+        """Move a session forward by one compare-and-swap. See `Store.advance`."""
         connections = self._connections.here() or await self._connections.get()
-        values = (
-            rotation.sid,
-            rotation.sub,
-            rotation.from_generation,
-            rotation.to_generation,
-            rotation.at,
-            rotation.expires_at,
-            rotation.ip,
-            rotation.user_agent,
-            rotation.retry_hash,
-        )
         try:
-            rows = await connections.run(self._sql.advance, values)
+            rows = await connections.run(self._sql.advance, rotation_values(rotation))
         except sqlite3.Error as error:
             if is_unreadable_text(error):
                 raise InvalidRowError(rotation.sid) from None
@@ -196,70 +152,51 @@ class SQLiteStore:
         if not rows:
             return None
         connections.wrote()
-        session = rotated_from(rows[0], rotation)
-        if session is None:
-            raise InvalidRowError(rotation.sid)
-        return session
+        return rotated_from(rows[0], rotation)
 
     async def revoke(self, revocation: Revocation) -> Revocation:
         """End something, durably when it returns. See `Store.revoke`."""
         connections = self._connections.here() or await self._connections.get()
         stored = await connections.run_durably(partial(revoke, sql=self._sql, revocation=revocation))
-        self._news.tell()
+        self._notifier.notify()
         return stored
 
     async def revocations(self, cursor: str) -> tuple[Revocations, str]:
         """List what was revoked since a cursor, in the order of commits. See `Store.revocations`."""
         connections = self._connections.here() or await self._connections.get()
-        known = self._number_of(cursor)
-        listed: Revocations = []
-        last = known
-        while True:
-            page = await _read(connections, self._sql.revocations, (last, _PAGE))
-            if last == known > 0 and not page:
-                # The newest number is never deleted, so this is not the table that the cursor was made from.
-                known = last = 0
-                continue
-            for row in page:
-                number, revocation = revocation_from(row)
-                if number > last and revocation is not None:
-                    listed.append(revocation)
-                last = max(last, number)
-            if len(page) < _PAGE:
-                return listed, self._cursor_at(last)
-            # A hundred thousand rows are read in slices, and requests come in between.
-            await asyncio.sleep(0)
+        return await self._numbers.read(
+            cursor, lambda last, size: _read(connections, self._sql.revocations, (last, size)), _PAGE, revocation_from
+        )
 
     async def count_live(self, now: int) -> tuple[int, str]:
         """Count the revocations that still matter. See `Store.count_live`."""
         connections = self._connections.here() or await self._connections.get()
         (row,) = await connections.read_in_thread(self._sql.count_live, (now,))
-        return _count(row[0]), self._cursor_at(_count(row[1]))
+        return _count(row[0]), self._numbers.cursor(_count(row[1]))
 
     async def wait(self, cursor: str, timeout: float) -> None:  # noqa: ASYNC109 - it may end early, never fail
         """Wait until there may be something after a cursor. See `Store.wait`.
 
-        This object tells of its own revocations. Those of others show by the newest number, which is looked at in the
-        beginning only: so the caller says by `timeout` how often that is.
+        A revocation through this object ends the wait. Those of other processes show by the newest number, which is
+        read in the beginning only: so the caller chooses by `timeout` how often that is.
         """
         connections = self._connections.here() or await self._connections.get()
-        with self._news.listening() as told:
+        with self._notifier.subscribe() as notified:
             (row,) = await connections.run(self._sql.newest)
-            if _count(row[0]) == self._number_of(cursor):
-                await asyncio.wait([told], timeout=timeout)
+            if _count(row[0]) == self._numbers.number(cursor):
+                await asyncio.wait([notified], timeout=timeout)
 
     async def prune(self, now: int, limit: int) -> int:
         """Delete some of what no token can need any more, a hundred rows at a time. See `Store.prune`."""
         connections = self._connections.here() or await self._connections.get()
-        deleted = 0
-        for batch, before in ((prune_sessions, now - KEEP_SESSIONS), (prune_revocations, now - KEEP_REVOCATIONS)):
-            while deleted < limit:
-                room = min(limit - deleted, _BATCH)
-                gone, found = await connections.run_durably(partial(batch, sql=self._sql, before=before, limit=room))
-                deleted += gone
-                if found < room:
-                    break
-        return deleted
+        return await in_batches(
+            lambda batch, before, room: connections.run_durably(
+                partial(batch, sql=self._sql, before=before, limit=room)
+            ),
+            limit,
+            _BATCH,
+            {prune_sessions: now - KEEP_SESSIONS, prune_revocations: now - KEEP_REVOCATIONS},
+        )
 
     async def _connect(self) -> Connections:
         connections = Connections(self._path)
@@ -277,13 +214,6 @@ class SQLiteStore:
             return 0
         rows = await connections.run(self._sql.version)
         return known_version(rows[0][0] if rows else None, SCHEMA_VERSION, f"The database {self._path}")
-
-    def _number_of(self, cursor: str) -> int:
-        name, _, number = cursor.partition("-")
-        return int(number) if name == self._name and number.isdecimal() else 0
-
-    def _cursor_at(self, number: int) -> str:
-        return f"{self._name}-{number}"
 
 
 async def _read(connections: Connections, sql: str, values: tuple[Value, ...]) -> list[Row]:

@@ -1,6 +1,7 @@
 """What the SQLite store does in one transaction: plain calls of a connection, run in its thread."""
 
 import sqlite3
+from dataclasses import replace
 
 from authx.core.ids import is_session_id_of, session_created_at
 from authx.core.session import Revocation
@@ -10,13 +11,7 @@ __all__ = ["create_tables", "prune_revocations", "prune_sessions", "revoke"]
 
 
 def create_tables(connection: sqlite3.Connection, sql: Statements, tables: str) -> None:
-    """Create the tables that are not there yet, and upgrade those of version 1.
-
-    Args:
-        connection: In a transaction.
-        sql: The store's statements.
-        tables: The statements that create them.
-    """
+    """Create the tables that are not there yet, and upgrade those of version 1."""
     statement = ""
     for line in tables.splitlines(keepends=True):
         statement += line
@@ -30,16 +25,7 @@ def create_tables(connection: sqlite3.Connection, sql: Statements, tables: str) 
 
 
 def revoke(connection: sqlite3.Connection, sql: Statements, revocation: Revocation) -> Revocation:
-    """End something, and note it for the readers.
-
-    Args:
-        connection: In a transaction.
-        sql: The store's statements.
-        revocation: What ends.
-
-    Returns:
-        It, as it was stored.
-    """
+    """End something, note it for the readers, and return it as it was stored."""
     one, at, spared = revocation, revocation.at, None
     if one.kind == "session":
         created_at = session_created_at(one.key)
@@ -52,30 +38,11 @@ def revoke(connection: sqlite3.Connection, sql: Statements, revocation: Revocati
     elif one.kind == "everyone":
         at = connection.execute(sql.cut_off_everyone, (one.at,)).fetchall()[0][0]
     connection.execute(sql.note, (one.kind, one.key, at, one.until, one.reason, one.sub, spared))
-    return Revocation(
-        kind=one.kind,
-        key=one.key,
-        at=at,
-        until=one.until,
-        reason=one.reason,
-        sub=one.sub,
-        spared=spared,
-        expires_at=one.expires_at,
-    )
+    return replace(one, at=at, spared=spared)
 
 
 def prune_sessions(connection: sqlite3.Connection, sql: Statements, before: int, limit: int) -> tuple[int, int]:
-    """Delete sessions that expired long ago, among those that may have.
-
-    Args:
-        connection: In a transaction.
-        sql: The store's statements.
-        before: Sessions that expired before this moment are deleted.
-        limit: How many to look at.
-
-    Returns:
-        How many were deleted, and how many were looked at.
-    """
+    """Delete sessions that expired before a time, among `limit` that may have; return how many, of how many."""
     due = connection.execute(sql.due, (before, limit)).fetchall()
     gone = 0
     for sid, expires_at in due:
@@ -89,16 +56,6 @@ def prune_sessions(connection: sqlite3.Connection, sql: Statements, before: int,
 
 
 def prune_revocations(connection: sqlite3.Connection, sql: Statements, before: int, limit: int) -> tuple[int, int]:
-    """Delete revocations that have not mattered for long.
-
-    Args:
-        connection: In a transaction.
-        sql: The store's statements.
-        before: Those that did not matter any more at this moment are deleted.
-        limit: How many to delete.
-
-    Returns:
-        How many were deleted, twice.
-    """
+    """Delete at most `limit` revocations that did not matter any more at a time; return how many, twice."""
     gone = connection.execute(sql.prune_revocations, (before, limit)).rowcount
     return gone, gone
