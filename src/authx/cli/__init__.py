@@ -7,7 +7,7 @@ __all__ = ["main"]
 
 
 def main() -> int:
-    """Run the command with the arguments of the process."""
+    """Run the command with the arguments of the process, and return the exit code."""
     try:
         if any(find_spec(name) is None for name in ("typer", "rich")):
             sys.stderr.write("authx: this command needs typer and rich: pip install 'authx-fastapi[cli]'\n")

@@ -51,7 +51,7 @@ def _options(
 
 
 class _Verbatim(TyperCommand):
-    """A command whose arguments are somebody else's, `--help` and `--` among them."""
+    """A command that passes on all its arguments, `--help` and `--` among them."""
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
         ctx.args = list(args)
@@ -72,7 +72,10 @@ app.add_typer(sessions, name="sessions")
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run a command."""
+    """Run a command and return its exit code.
+
+    0; 1 for a negative answer or a failure; 2 for a mistake in the command line or the settings; 130 after Ctrl-C.
+    """
     try:
         try:
             code = app(args=list(arguments), prog_name="authx", standalone_mode=False)

@@ -1,4 +1,4 @@
-"""What the doctor finds about an instance in its application: whether its errors are answered."""
+"""Findings about an instance in its application: whether its errors are answered."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -8,15 +8,13 @@ from authx.exceptions import AuthXException
 from authx.settings.finding import Finding
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
-
     from authx import AuthX
 
 __all__ = ["app_findings", "login_findings"]
 
 
 def app_findings(auth: "AuthX[Any]", target: Target) -> Iterator[Finding]:
-    """Look at an instance in its application."""
+    """Yield where `handle_errors` was not called."""
     apps = [target.app] if target.app is not None else target.neighbours
     if auth._applications and target.app is None:
         return
@@ -31,7 +29,7 @@ def app_findings(auth: "AuthX[Any]", target: Target) -> Iterator[Finding]:
     for app in apps:
         if is_handled(auth, app):
             continue
-        if not _answers(app):
+        if AuthXException not in app.exception_handlers:
             yield Finding(
                 "warning",
                 "handler-missing",
@@ -51,7 +49,7 @@ def app_findings(auth: "AuthX[Any]", target: Target) -> Iterator[Finding]:
 
 
 def login_findings(auth: "AuthX[Any]", other: "AuthX[Any]", label: str) -> Iterator[Finding]:
-    """Look for what two instances of one application share."""
+    """Yield what two instances of one application share; `label` names the other one."""
     from authx.http.sharing import shared_between, shares_a_key
 
     kinds = auth.login_type, other.login_type
@@ -74,7 +72,3 @@ def login_findings(auth: "AuthX[Any]", other: "AuthX[Any]", label: str) -> Itera
             "What two kinds of login share is where a mistake of one reaches the other.",
             "give each its own JWT_SECRET_KEY, JWT_STORE_PREFIX and cookie names, where they need not be shared",
         )
-
-
-def _answers(app: "FastAPI") -> bool:
-    return AuthXException in app.exception_handlers

@@ -1,4 +1,4 @@
-"""`authx check`: a doctor for settings, the store, and the application around them."""
+"""`authx check`: problems of the settings, the store, and the application."""
 
 import asyncio
 import os
@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from authx.cli.app_check import app_findings, login_findings
+from authx.cli.mistakes import REFUSALS, mistakes_in
 from authx.cli.output import AsJson, Failure, as_text, console, show_json, show_wrapped, wants_json
 from authx.cli.store_check import store_findings, unusable
 from authx.cli.stores import LoginType
+from authx.cli.target import capture_log, load
 from authx.config import AuthXConfig, findings
 from authx.exceptions import BadConfigurationError
 from authx.settings.environment import variable_findings
@@ -24,7 +27,7 @@ __all__ = ["check", "examine"]
 
 _BAD: Final = 1
 _SEVERITIES: Final = {"error": "red", "warning": "yellow", "info": "blue"}
-# What was found, and at which instance; `None`: in the environment.
+# A finding, and the instance that it is about; `None`: the environment.
 _Found = tuple[str | None, Finding]
 
 
@@ -65,9 +68,7 @@ def check(
 def examine(
     target: str | None, environment: Mapping[str, str], workers: int | None = None, login_type: str | None = None
 ) -> list[_Found]:
-    """Examine an instance, or the settings of the environment."""
-    from authx.cli.mistakes import refusals
-
+    """Return what is found about an instance, or about the settings of the environment, with the instance's name."""
     if target is not None and login_type is not None:
         raise Failure(f"--login-type is for the settings of the environment; {target} has its own: leave it out")
 
@@ -75,7 +76,7 @@ def examine(
     count = _workers(environment) if workers is None else workers
     try:
         found += _of_target(target, count) if target is not None else _of_environment(count, login_type)
-    except refusals() as error:
+    except REFUSALS as error:
         found += [(target, finding) for finding in _refused(error)]
     return found
 
@@ -102,10 +103,7 @@ def _of_environment(workers: int, login_type: str | None) -> Iterator[_Found]:
 
 
 def _of_target(name: str, workers: int) -> Iterator[_Found]:
-    from authx.cli.app_check import app_findings, login_findings
-    from authx.cli.target import load, said_by_authx
-
-    with said_by_authx():
+    with capture_log():
         target = load(name)
     for label, auth in target.instances.items():
         engine = auth._gate.engine
@@ -135,15 +133,10 @@ def _kind_of(store: "Store | None") -> StoreKind:
 
 
 def _of_store(store: "Store | None", config: AuthXConfig) -> list[Finding]:
-    if store is None:
-        return []
-    return asyncio.run(store_findings(store, creates_schema=config.JWT_STORE_CREATE_SCHEMA))
+    return [] if store is None else asyncio.run(store_findings(store, creates_schema=config.JWT_STORE_CREATE_SCHEMA))
 
 
 def _refused(error: Exception) -> Iterator[Finding]:
-    """Describe settings of which no `AuthX` can be made."""
-    from authx.cli.mistakes import mistakes_in
-
     for message in mistakes_in(error):
         yield Finding(
             "error",

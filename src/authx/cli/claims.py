@@ -36,12 +36,12 @@ _TYPES: Final = {
 
 
 def shown(claims: JSONObject) -> JSONObject:
-    """Leave away what nobody should see on a screen."""
+    """Return the claims with the CSRF value masked."""
     return {name: _HIDDEN if name == "csrf" and value else value for name, value in claims.items()}
 
 
 def meanings(header: JSONObject, claims: JSONObject, now: float) -> tuple[dict[str, str], dict[str, str]]:
-    """Say what a token's members mean."""
+    """Return the meaning of each known member of a token's header, and of each known claim."""
     known = {name: meaning for name, value in claims.items() if (meaning := _meaning(name, value, now))}
     return {name: _HEADER[name] for name in header if name in _HEADER}, known
 

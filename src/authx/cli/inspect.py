@@ -4,17 +4,21 @@ import getpass
 import sys
 import time
 from dataclasses import asdict
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
 from authx.cli.claims import meanings, shown
+from authx.cli.mistakes import settings_of_environment
 from authx.cli.output import AsJson, Failure, as_text, console, show_json, show_wrapped, wants_json, without_tokens
 from authx.cli.reading import Parts, UnreadableTokenError, read
 from authx.cli.stores import Auth
+from authx.cli.target import one
 from authx.cli.verdict import Problem, Signature, examine
 from authx.config import AuthXConfig
 from authx.exceptions import BadConfigurationError
+from authx.jose.key import KeyRing
+from authx.tokens.configured_keys import build_ring
 
 __all__ = ["inspect"]
 
@@ -54,21 +58,13 @@ def inspect(
 
 
 def _config(auth: str | None) -> tuple[AuthXConfig, str | None]:
-    from authx.cli.mistakes import mistakes_in, refusals
-    from authx.cli.target import one
-
-    if auth is not None:
-        instance = one(auth)
-        return instance.config, instance.login_type
-    try:
-        return AuthXConfig(), None
-    except refusals() as error:
-        raise Failure(f"the settings in the environment cannot work: {'; '.join(mistakes_in(error))}") from None
+    if auth is None:
+        return settings_of_environment(), None
+    instance = one(auth)
+    return instance.config, instance.login_type
 
 
-def _ring(config: AuthXConfig) -> Any:
-    from authx.tokens.configured_keys import build_ring
-
+def _ring(config: AuthXConfig) -> KeyRing:
     try:
         return build_ring(config)
     except BadConfigurationError as error:
@@ -76,7 +72,7 @@ def _ring(config: AuthXConfig) -> Any:
 
 
 def _given(token: str | None) -> str:
-    """Take the token from where it is: never echoed, and out of the shell's history where the user wants that."""
+    """Return the token from the command line or standard input; a terminal asks for it without echo."""
     if token not in (None, "-"):
         return str(token)
     if sys.stdin.isatty():

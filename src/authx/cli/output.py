@@ -57,7 +57,7 @@ class Failure(Exception):  # noqa: N818 - what the user is told, no error of the
 
 
 def wants_json(choice: bool | None) -> bool:
-    """Tell whether to print JSON."""
+    """Return whether to print JSON: as the user chose, or where standard output is no terminal."""
     return not sys.stdout.isatty() if choice is None else choice
 
 
@@ -77,7 +77,7 @@ def say(text: str, end: str = "\n") -> None:
 
 
 def warn(text: str) -> None:
-    """Say something on standard error."""
+    """Print a message on standard error."""
     message = f"authx: {masked(text)}"
     if sys.stderr.isatty():
         message = fill(message, get_terminal_size().columns, break_long_words=False, break_on_hyphens=False)
@@ -100,7 +100,7 @@ def masked(text: str) -> str:
 
 
 def console(*, stderr: bool = False) -> "Console":
-    """Make what prints text for people; it knows the terminal's width and obeys NO_COLOR."""
+    """Return a console that takes no text for markup, knows the terminal's width and obeys NO_COLOR."""
     from rich.console import Console
 
     class _Console(Console):
@@ -144,10 +144,10 @@ def without_tokens(value: Any) -> Any:
 
 
 def first_line(command: Callable[..., None]) -> str:
-    """Say in one line what a command does: whole, where typer would cut it."""
+    """Return the first line of a command's description, which typer would cut."""
     return (command.__doc__ or "").partition("\n")[0]
 
 
 def as_text(value: Any) -> str:
-    """Write a JSON value on one line for people: texts without quotes."""
+    """Write a JSON value on one line for people, texts without quotes, as `printable` does."""
     return printable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))

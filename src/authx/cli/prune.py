@@ -53,12 +53,12 @@ async def _prune(place: Place, limit: int) -> int:
             return await prune_in_slices(operated.store, limit, lambda done: progress.update(task, completed=done))
 
 
-async def prune_in_slices(store: "Store", limit: int, tell: Callable[[int], None]) -> int:
-    """Delete slice by slice, so that nobody else has to wait for long."""
+async def prune_in_slices(store: "Store", limit: int, report: Callable[[int], None]) -> int:
+    """Delete slice by slice, so that nobody else waits for long, and report the number after each."""
     deleted = 0
     while True:
         some = await store.prune(int(time.time() * 1000), limit)
         deleted += some
-        tell(deleted)
+        report(deleted)
         if some < limit:
             return deleted

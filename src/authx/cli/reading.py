@@ -17,12 +17,12 @@ _NAMES: Final = {" ": "a space", "\t": "a tab", "\n": "a line break", "\r": "a l
 
 
 class UnreadableTokenError(Exception):
-    """A text is no token; the message says why, and quotes none of it but single characters."""
+    """A text is not a token; the message says why, and repeats no more of it than a character."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """A token that can be read. Nothing about it is verified."""
+    """A readable token: the compact form, and its unverified header and claims."""
 
     raw: bytes = field(repr=False)
     header: JSONObject
@@ -30,7 +30,7 @@ class Parts:
 
 
 def read(text: str, longest: int) -> Parts:
-    """Take a token apart."""
+    """Take a token apart, with `Bearer` and white space before it or without; it has at most `longest` characters."""
     text = text.strip()
     token = _SCHEME.sub("", text, count=1)
     if not token:

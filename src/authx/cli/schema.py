@@ -39,7 +39,7 @@ def schema(
 
 
 def tables(kind: str, prefix: str, login_type: str | None = None) -> str:
-    """Write the statements; repeating them changes nothing. No driver is needed for it."""
+    """Return the statements, which may be run again, for `postgresql` or `sqlite`."""
     from authx.stores.prefixes import namespace_prefix, require_prefix
 
     names = require_prefix(prefix) if login_type is None else namespace_prefix(require_prefix(prefix), login_type)

@@ -1,4 +1,4 @@
-"""`authx sessions`: list and end a user's sessions, of an application that runs or does not."""
+"""`authx sessions`: list and end a user's sessions, while the application runs or not."""
 
 import sys
 import time
@@ -85,7 +85,7 @@ def revoke(
 
 def revoke_all(
     user: User,
-    spared: Annotated[
+    kept: Annotated[
         str | None,
         typer.Option("--except", metavar="SESSION_ID", help="The one session that goes on.", show_default=False),
     ] = None,
@@ -101,21 +101,21 @@ def revoke_all(
     Those that the store has no row of end as well: nobody has to know them.
     """
     _require_user(user)
-    if spared is not None and not is_session_id_of(spared, user):
+    if kept is not None and not is_session_id_of(kept, user):
         raise Failure("--except names no session of this user; `authx sessions list` shows their ids")
     place = Place(store, prefix, login_type, auth)
     if not yes and not sys.stdin.isatty():
         raise Failure("nobody can be asked here: give --yes to end all sessions of the user")
     if not yes:
         # Nothing is open while somebody thinks about it.
-        listed = len({info.session_id for info in run(_list(place, user))} - {spared})
-        if not _confirmed(user, listed, spared):
+        listed = len({info.session_id for info in run(_list(place, user))} - {kept})
+        if not _confirmed(user, listed, kept):
             raise Failure("nothing was ended", _REFUSED)
-    ended = run(_revoke_all(place, user, spared))
+    ended = run(_revoke_all(place, user, kept))
     if wants_json(as_json):
-        show_json({"user": user, "ended": ended, "spared": spared})
+        show_json({"user": user, "ended": ended, "spared": kept})
     else:
-        say(f"all sessions of {printable(user)} have been ended{_but(spared)}; {ended} of them were listed")
+        say(f"all sessions of {printable(user)} have been ended{_but(kept)}; {ended} of them were listed")
 
 
 for _name, _command in (("list", list_sessions), ("revoke", revoke), ("revoke-all", revoke_all)):
@@ -142,13 +142,13 @@ def _is_of(session_id: str, user: str, found: "SessionInfo | None") -> bool:
     return is_session_id_of(session_id, user) and (found is None or found.uid in ("", user))
 
 
-async def _revoke_all(place: Place, user: str, spared: str | None) -> int:
+async def _revoke_all(place: Place, user: str, kept: str | None) -> int:
     async with operate(place) as operated:
-        kept = None if spared is None else await operated.admin.get(spared)
-        if kept is not None and not kept.is_active:
+        session = None if kept is None else await operated.admin.get(kept)
+        if session is not None and not session.is_active:
             warn("the session that was to go on had been ended before, and stays so")
         before = await _live(operated, user)
-        await operated.admin.revoke_subject(user, spared)
+        await operated.admin.revoke_subject(user, kept)
         return len(before - await _live(operated, user))
 
 
@@ -156,16 +156,14 @@ async def _live(operated: Operated, user: str) -> set[str]:
     return {info.session_id for info in await operated.admin.list(user)}
 
 
-def _confirmed(user: str, count: int, spared: str | None) -> bool:
+def _confirmed(user: str, count: int, kept: str | None) -> bool:
     many = f"at least {count}" if count >= _MOST else str(count)
-    typer.echo(
-        f"End all sessions of {printable(user)}{_but(spared)}? The store lists {many}. [y/N] ", err=True, nl=False
-    )
+    typer.echo(f"End all sessions of {printable(user)}{_but(kept)}? The store lists {many}. [y/N] ", err=True, nl=False)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def _but(spared: str | None) -> str:
-    return "" if spared is None else f" but {spared}"
+def _but(kept: str | None) -> str:
+    return "" if kept is None else f" but {kept}"
 
 
 def _require_user(user: str) -> None:

@@ -1,4 +1,4 @@
-"""What the doctor finds at the session store: whether it answers, and whether its clock agrees."""
+"""Findings about the session store: whether it answers, and whether its clock agrees."""
 
 import asyncio
 import os
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from authx.cli.output import masked
-from authx.cli.target import said_by_authx
+from authx.cli.target import capture_log
 from authx.exceptions import BadConfigurationError, StoreUnavailableError
 from authx.settings.clock import timestamp
 from authx.settings.feature import duration
@@ -28,12 +28,12 @@ class HasClock(Protocol):
     """A store on a machine of its own, with a clock of its own."""
 
     async def now(self) -> int:
-        """Read that clock."""
+        """Return the clock's time, in milliseconds since 1970."""
         ...
 
 
 def unusable(error: BadConfigurationError) -> Finding:
-    """Describe a store that can never work as it is configured."""
+    """Return the finding for a store that can never work as it is configured."""
     return Finding(
         "error",
         "store-unusable",
@@ -46,7 +46,7 @@ def unusable(error: BadConfigurationError) -> Finding:
 async def store_findings(
     store: "Store", *, creates_schema: bool, clock: Callable[[], float] = timestamp
 ) -> list[Finding]:
-    """Open a store, look at it, and close it. Nothing is written, and nothing made that is not there."""
+    """Open a store, look at it, and close it, without creating or writing anything; `clock` is this host's."""
     path = getattr(store, "path", None)
     if path is not None and not path.exists():
         folder = path.resolve().parent
@@ -56,9 +56,9 @@ async def store_findings(
             unusable(BadConfigurationError(f"{path.name} cannot be made: {folder} is no folder that can be written to"))
         ]
     try:
-        with said_by_authx() as said:
+        with capture_log() as logged:
             found = await _look_at(store, creates_schema=creates_schema, clock=clock)
-        return [*map(_said, said), *found]
+        return [*map(_logged, logged), *found]
     finally:
         await store.close()
 
@@ -86,7 +86,7 @@ async def _look_at(store: "Store", *, creates_schema: bool, clock: Callable[[], 
 
 
 async def _difference(store: HasClock, clock: Callable[[], float]) -> float:
-    """Measure by how many seconds the store's clock is ahead, at least: what the way took is nobody's error."""
+    """Return by how many seconds the store's clock is ahead, at least; the time of the round trip does not count."""
     smallest = float("inf")
     for _ in range(_LOOKS):
         before = clock()
@@ -98,7 +98,7 @@ async def _difference(store: HasClock, clock: Callable[[], float]) -> float:
 
 
 def clock_finding(ahead: float) -> Finding | None:
-    """Judge a difference between clocks."""
+    """Return the finding for a store's clock that is ahead of this host's by seconds, or behind, if that matters."""
     if abs(ahead) < _RISKY:
         return None
     severity: Severity = "error" if abs(ahead) >= _WRONG else "warning"
@@ -140,7 +140,7 @@ def _without_tables(what: str, *, creates_schema: bool) -> Finding:
     )
 
 
-def _said(message: str) -> Finding:
+def _logged(message: str) -> Finding:
     return Finding(
         "warning",
         "store-setup",

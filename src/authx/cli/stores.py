@@ -1,4 +1,4 @@
-"""The store that a command works on, from outside of the application that uses it."""
+"""The store that a command works on, while the application that uses it may be running."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
 
+from authx.cli.mistakes import settings_of_environment
 from authx.cli.output import Failure
 from authx.exceptions import BadConfigurationError, StoreUnavailableError
 from authx.settings.clock import timestamp
@@ -71,7 +72,7 @@ _MARGIN: Final = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Which store a command was told to work on."""
+    """Which store to work on: by URL, prefix and login type, or that of an instance, as `module:attribute`."""
 
     url: str | None = field(repr=False)
     prefix: str
@@ -81,14 +82,14 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Operated:
-    """A store that is open."""
+    """An open store, and what lists and ends its sessions."""
 
     store: "Store"
     admin: "SessionAdmin"
 
 
 def run(work: Coroutine[Any, Any, _Result]) -> _Result:
-    """Do something with a store."""
+    """Run a coroutine that uses a store, and turn the store's errors into failures."""
     try:
         return asyncio.run(work)
     except StoreUnavailableError as error:
@@ -99,7 +100,7 @@ def run(work: Coroutine[Any, Any, _Result]) -> _Result:
 
 @asynccontextmanager
 async def operate(place: Place) -> AsyncIterator[Operated]:
-    """Open a store that an application uses. None is made where there is none yet."""
+    """Open a store that an application uses, and close it afterwards; do not create one."""
     engine, admin = _of_instance(place.auth, place) if place.auth is not None else _of_url(place)
     _require_lasting(engine.store)
     try:
@@ -150,21 +151,18 @@ def _of_url(place: Place) -> "tuple[SessionEngine, SessionAdmin]":
 
 
 def longest_life() -> timedelta:
-    """Tell for how long an access token may have to be refused, of whatever application."""
-    from authx.cli.mistakes import mistakes_in, refusals
-    from authx.config import AuthXConfig
+    """Return how long a revocation has to be kept: longer than an access token of any application lives.
 
-    try:
-        config = AuthXConfig()
-    except refusals() as error:
-        raise Failure(f"the settings in the environment cannot work: {'; '.join(mistakes_in(error))}") from None
+    90 days, or more where the environment has longer lifetimes, and a margin.
+    """
+    config = settings_of_environment()
     leeway = timedelta(seconds=config.JWT_DECODE_LEEWAY or 0)
     lives = (config.JWT_ACCESS_TOKEN_EXPIRES, config.JWT_SESSION_MAX_AGE)
     return max([_KEEP, *(life for life in lives if life is not None)]) + leeway + _MARGIN
 
 
 def _require_lasting(store: "Store") -> None:
-    """Refuse a store that nobody else can see, and one that is not there: no command makes it."""
+    """Refuse a store that only its process can see, and one that does not exist yet."""
     from authx.stores.memory import MemoryStore
 
     if isinstance(store, MemoryStore):

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from authx.cli.mistakes import mistakes_in, refusals
+from authx.cli.mistakes import REFUSALS, mistakes_in
 from authx.cli.output import Failure
 
 if TYPE_CHECKING:
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
     from authx import AuthX
 
-__all__ = ["Target", "is_handled", "load", "one", "said_by_authx"]
+__all__ = ["Target", "capture_log", "is_handled", "load", "one"]
 
 _EXAMPLE = "for example: main:auth"
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a name led to."""
+    """What a name led to: instances by label, the application if it was one, or applications in the same module."""
 
     name: str
     instances: "dict[str, AuthX[Any]]"
@@ -35,7 +35,10 @@ class Target:
 
 
 def load(name: str) -> Target:
-    """Import what a name leads to. The current folder is searched first."""
+    """Import the `AuthX`, `AuthManager` or application that `module:attribute` names; search the current folder first.
+
+    Settings of theirs that are refused raise what `REFUSALS` names.
+    """
     module_name, colon, path = name.partition(":")
     if not colon or not module_name or not path:
         raise Failure(f"{name!r} names no instance: write module:attribute, {_EXAMPLE}")
@@ -53,11 +56,11 @@ def load(name: str) -> Target:
 
 
 def one(name: str) -> "AuthX[Any]":
-    """Import an instance, where several would not do."""
+    """Import the only instance that a name leads to."""
     try:
-        with said_by_authx():
+        with capture_log():
             target = load(name)
-    except refusals() as error:
+    except REFUSALS as error:
         raise Failure(f"the settings of {name} cannot work: {'; '.join(mistakes_in(error))}") from None
     if len(target.instances) > 1:
         raise Failure(f"{name} has several instances of AuthX ({', '.join(target.instances)}); name one of them")
@@ -65,8 +68,8 @@ def one(name: str) -> "AuthX[Any]":
 
 
 @contextmanager
-def said_by_authx() -> Iterator[list[str]]:
-    """Hold back what the library logs meanwhile: a command says it in its own way, or not at all."""
+def capture_log() -> Iterator[list[str]]:
+    """Collect what the library logs meanwhile instead of printing it."""
     messages: list[str] = []
 
     class _Holding(logging.Handler):
@@ -90,7 +93,7 @@ def _import(name: str) -> ModuleType:
         # What a module prints must not get between our JSON.
         with redirect_stdout(sys.stderr):
             return importlib.import_module(name)
-    except refusals():
+    except REFUSALS:
         raise
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
@@ -101,7 +104,7 @@ def _import(name: str) -> ModuleType:
 
 
 def _failed(name: str, error: BaseException) -> Failure:
-    """Say what an application raised, and where it did."""
+    """Return the failure that says what an application raised on import, and where."""
     own = [frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename]
     place = f" ({own[-1].filename}, line {own[-1].lineno})" if len(own) > 1 else ""
     if isinstance(error, SyntaxError):
@@ -139,7 +142,7 @@ def _target(name: str, path: str, value: Any, module: ModuleType) -> Target:
 
 
 def _instances_of(app: "FastAPI", module: ModuleType) -> "dict[str, AuthX[Any]]":
-    """Find the instances that an application's routes ask, and those beside it that it answers for."""
+    """Return the instances that an application's routes use, and those in its module whose errors it handles."""
     from authx import AuthX
 
     names = {id(value): f"{module.__name__}:{name}" for name, value in vars(module).items() if isinstance(value, AuthX)}
@@ -164,7 +167,7 @@ def _calls(dependant: Any) -> Iterator[Any]:
 
 
 def _instance_behind(call: Any) -> "AuthX[Any] | None":
-    """Find the instance that a dependency asks: its method, or one of the objects that it hands out."""
+    """Return the instance whose method a dependency is, or that made it."""
     from authx import AuthX
 
     for holder in (call, getattr(call, "_guard", None)):
@@ -177,7 +180,7 @@ def _instance_behind(call: Any) -> "AuthX[Any] | None":
 
 
 def is_handled(auth: "AuthX[Any]", app: "FastAPI") -> bool:
-    """Tell whether `handle_errors` was called with an application."""
+    """Return whether `handle_errors` was called with an application."""
     return any(known() is app for known in auth._applications)
 
 

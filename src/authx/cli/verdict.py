@@ -1,4 +1,4 @@
-"""What an application would say of a token: everything that is wrong with it, not only the first."""
+"""Every reason for which an application would refuse a token, not only the first."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _CLOCK_SKEW: Final = 10.0  # seconds, as `authx.tokens.verifier` has it
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A reason to refuse a token."""
+    """A reason to refuse a token: a code for programs, and a message for people."""
 
     code: str
     message: str
@@ -29,7 +29,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What is known of who signed a token."""
+    """Whether the signature is good, by which kind of key, or why not."""
 
     state: Literal["good", "bad", "not checked"]
     reason: str
@@ -38,7 +38,7 @@ class Signature:
 def examine(
     parts: Parts, ring: KeyRing, config: AuthXConfig, now: float, login_type: str | None = None
 ) -> tuple[Signature, list[Problem]]:
-    """Examine a token as the door of an application does; who was logged out is not known here."""
+    """Return what is known of a token's signature, and every reason to refuse it; revocations are not looked up."""
     signature, problem = signature_of(parts, ring)
     found = [] if problem is None else [problem]
     # Without a key there is no application whose expectations could be known, unless one was set.
@@ -49,7 +49,7 @@ def examine(
 
 
 def signature_of(parts: Parts, ring: KeyRing) -> tuple[Signature, Problem | None]:
-    """Find out who signed a token."""
+    """Check a token's signature, and return the reason to refuse it, if it is one."""
     algorithm = parts.header.get("alg")
     if algorithm == "none":
         return Signature("bad", "it is not signed at all"), Problem("unsigned", "it is not signed (alg is none)")
@@ -75,7 +75,10 @@ def signature_of(parts: Parts, ring: KeyRing) -> tuple[Signature, Problem | None
 
 
 def problems_of(claims: JSONObject, config: AuthXConfig, now: float, *, is_ours: bool) -> list[Problem]:
-    """Find every reason to refuse claims."""
+    """Return every reason to refuse claims.
+
+    Where the settings are not `is_ours`, an audience that is not expected is no reason.
+    """
     claims = dict(claims)
     try:
         check_shape(claims, config.JWT_IDENTITY_CLAIM)

@@ -31,15 +31,7 @@ _MOST_WORKERS: Final = 64
 
 
 def main(arguments: Sequence[str] | None = None, name: str = "python -m authx.demo") -> int:
-    """Serve the demo until it is told to stop.
-
-    Args:
-        arguments: Command line arguments; those of the process by default.
-        name: What its users type to start it.
-
-    Returns:
-        The exit code.
-    """
+    """Serve the demo until it is stopped, and return the exit code."""
     options = _parser(name).parse_args(arguments)
     try:
         from authx.demo.server import TerminatedError, WorkerEndedError, serve, serve_by_workers

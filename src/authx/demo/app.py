@@ -38,19 +38,7 @@ class Message(BaseModel):
 
 
 def demo_config(store: str | None = None) -> AuthXConfig:
-    """Read the demo's settings: both locations, the rest from the environment, and a store and a secret in any case.
-
-    Args:
-        store: The URL of the session store; by default `JWT_STORE_URL`, else a file of this user's.
-
-    Returns:
-        The settings.
-
-    Raises:
-        pydantic.ValidationError: A setting in the environment is of a wrong type.
-        BadConfigurationError: The settings contradict each other, or no key can sign.
-        OSError: There is no place for the file or for the secret.
-    """
+    """Read the demo's settings: tokens in headers and cookies, the environment, and defaults for store and secret."""
     config = AuthXConfig(JWT_TOKEN_LOCATION=["headers", "cookies"], JWT_COOKIE_SECURE="auto")
     config.JWT_STORE_URL = store or config.JWT_STORE_URL or own_store()
     if "JWT_ACCESS_TOKEN_EXPIRES" not in config.model_fields_set:
@@ -63,27 +51,12 @@ def demo_config(store: str | None = None) -> AuthXConfig:
 
 
 def is_in_memory(config: AuthXConfig) -> bool:
-    """Tell whether the sessions end with the process.
-
-    Args:
-        config: The demo's settings.
-
-    Returns:
-        Whether they do.
-    """
+    """Return whether the sessions end with the process."""
     return (config.JWT_STORE_URL or "").lower().startswith(MEMORY)
 
 
 async def check_store(config: AuthXConfig) -> None:
-    """Find out whether the store can be used, and make its tables.
-
-    Args:
-        config: The demo's settings.
-
-    Raises:
-        BadConfigurationError: It can never work as configured.
-        StoreUnavailableError: It does not answer.
-    """
+    """Open the store and create its tables, to see that it works."""
     auth: AuthX[str] = AuthX(config)
     try:
         await auth.open()
@@ -98,21 +71,7 @@ def create_app(
     clock: Callable[[], float] | None = None,
     lab_file: str = ":memory:",
 ) -> FastAPI:
-    """Make the demo application.
-
-    Args:
-        config: Its settings; by default those of `demo_config`, with a store in memory.
-        address: Where it is served, for its front page.
-        clock: Seconds since 1970; `None` reads the system's clock.
-        lab_file: Where its workers keep what the page's lab is about; by default in the memory of one.
-
-    Returns:
-        The application; its `state.lab` has to hear that the server stops.
-
-    Raises:
-        pydantic.ValidationError: A setting in the environment is of a wrong type.
-        BadConfigurationError: The settings cannot work.
-    """
+    """Make the demo application; `lab_file` is shared by the workers, `address` is shown on the front page."""
     app = _Demo(title="authx demo", version=__version__)
     config = config or demo_config(MEMORY)
     lab = app.state.lab = Lab(lab_file)
@@ -128,7 +87,7 @@ def create_app(
 
     @app.get("/protected", dependencies=[auth.ACCESS_REQUIRED])
     async def protected() -> Message:
-        """Let in whoever has an access token."""
+        """Answer every request with an access token."""
         return Message(message="You have access")
 
     app.include_router(lab_routes(auth, lab))

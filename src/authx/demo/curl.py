@@ -46,12 +46,5 @@ curl -b "$jar" http://localhost:8000/protected
 
 
 def curl_lines(address: str = ADDRESS) -> str:
-    """Write the shell lines that walk through the demo.
-
-    Args:
-        address: Where it is served, without a slash at the end.
-
-    Returns:
-        The lines.
-    """
+    """Return the shell lines that walk through the demo at an address."""
     return _LINES.replace(ADDRESS, address)

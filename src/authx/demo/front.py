@@ -31,12 +31,7 @@ _HEADERS: Final = {
 
 
 def add_page(app: FastAPI, address: str) -> None:
-    """Serve the page.
-
-    Args:
-        app: The application.
-        address: Where it is served, without a slash at the end: for the lines that the page shows.
-    """
+    """Serve the page at `/`, with shell lines for the address where it is served."""
     for path, (name, media_type) in _FILES.items():
         content = _read(name).replace(_LINES, escape(curl_lines(address)))
         app.add_api_route(path, _answering(content, media_type), methods=["GET"], include_in_schema=False)

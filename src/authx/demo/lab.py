@@ -1,6 +1,6 @@
-"""What the page's lab does to the application: stops the store, loses answers, and tells of security events.
+"""The lab of the demo's page: it stops the store, loses responses, and shows security events.
 
-Several workers of the demo share one file, so that it does not matter which of them answers.
+The workers of a demo share one file, so that any of them can answer.
 """
 
 import asyncio
@@ -42,15 +42,7 @@ _Answer = TypeVar("_Answer")
 
 
 class Lab:
-    """What the workers of one demo have in common.
-
-    Args:
-        path: The file; by default memory of this process.
-
-    Attributes:
-        run: Tells this run of the demo from others, whose events have the same numbers.
-        closing: Whether the server is about to stop, so that nobody may go on listening.
-    """
+    """What the workers of a demo share: recent security events, and how long the store stays stopped."""
 
     def __init__(self, path: str = ":memory:") -> None:
         self._database = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
@@ -61,12 +53,7 @@ class Lab:
         self.closing = False
 
     def note(self, event: SecurityEvent, uid: str) -> None:
-        """Keep an event for a while.
-
-        Args:
-            event: The event.
-            uid: The user it concerns; nobody else is told of it, nor how many events others have.
-        """
+        """Keep an event, and forget the user's oldest."""
         body = {
             "event": event.event,
             "at": event.at.isoformat(),
@@ -85,42 +72,25 @@ class Lab:
         )
 
     def events(self, uid: str, after: int) -> list[dict[str, Any]]:
-        """List what concerns a user.
-
-        Args:
-            uid: The user.
-            after: The last event that is known already.
-
-        Returns:
-            The events, oldest first, each with its `id` and the `run`.
-        """
+        """Return a user's events after the last known one, oldest first, each with its `id` and the `run`."""
         rows = self._database.execute(
             "SELECT id, body FROM events WHERE uid = ? AND id > ? ORDER BY id", (uid, after)
         ).fetchall()
         return [{"run": self.run, "id": number, **json.loads(body)} for number, body in rows]
 
     def stop_store(self, seconds: float) -> None:
-        """Let the store answer nobody.
-
-        Args:
-            seconds: For how long; 0 starts it again.
-        """
+        """Stop the store for seconds; 0 starts it again."""
         self._database.execute("UPDATE switch SET stopped_until = ?", (time.time() + seconds,))
 
     def stopped_for(self) -> float:
-        """Tell for how many more seconds the store answers nobody; 0 if it answers."""
+        """Return for how many more seconds the store stays stopped."""
         until: float
         (until,) = self._database.execute("SELECT stopped_until FROM switch").fetchone()
         return max(0.0, until - time.time())
 
 
 class StoppableStore(FaultyStore):
-    """A store with a switch.
-
-    Args:
-        store: The store that does the work.
-        lab: Has the switch.
-    """
+    """A store that fails while the lab has stopped it."""
 
     def __init__(self, store: Store, lab: Lab) -> None:
         super().__init__(store)
@@ -140,11 +110,7 @@ class StoppableStore(FaultyStore):
 
 
 class LoseAnswers:
-    """Lets the application do its work and loses the answer, where a request asks for that.
-
-    Args:
-        app: The application below.
-    """
+    """Loses the response to a request that asks for it, after the application has done its work."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -165,25 +131,13 @@ class LoseAnswers:
 
 
 class Switch(BaseModel):
-    """The switch of the store.
-
-    Attributes:
-        seconds: For how long the store answers nobody.
-    """
+    """For how many seconds the store is stopped."""
 
     seconds: Annotated[float, Field(ge=0, le=_LONGEST_STOP)]
 
 
 def lab_routes(auth: AuthX[str], lab: Lab) -> APIRouter:
-    """Make the lab's routes, for whoever is signed in; and let it hear all events.
-
-    Args:
-        auth: The instance.
-        lab: The lab.
-
-    Returns:
-        The router.
-    """
+    """Make the lab's routes, for users who are signed in, and subscribe it to all events."""
 
     async def note(event: SecurityEvent) -> None:
         uid = event.uid or await _owner(auth, event.session_id)
@@ -201,14 +155,14 @@ def lab_routes(auth: AuthX[str], lab: Lab) -> APIRouter:
         run: Annotated[str, Query(description="The run of the last event that is known")] = "",
         after: Annotated[int, Query(ge=0, description="Its number")] = 0,
     ) -> StreamingResponse:
-        """Tell of security events as they happen, one JSON object a line, until the session ends."""
+        """Stream the user's security events, one JSON object a line, until the session ends."""
         return StreamingResponse(
             _lines(auth, lab, payload, after if run == lab.run else 0), media_type="application/x-ndjson"
         )
 
     @router.get("/store", dependencies=[auth.ACCESS_REQUIRED])
     async def show_switch() -> Switch:
-        """Tell for how long the store answers nobody."""
+        """Return for how many more seconds the store is stopped."""
         return Switch(seconds=lab.stopped_for())
 
     @router.post("/store", dependencies=[auth.ACCESS_REQUIRED])
@@ -242,7 +196,7 @@ async def _is_active(auth: AuthX[str], payload: TokenPayload) -> bool:
 
 
 async def _owner(auth: AuthX[str], session_id: str | None) -> str | None:
-    """Find out whose session it is, if that can be found out."""
+    """Return the user of a session, if it is known."""
     try:
         session = await auth.get_session(session_id) if session_id is not None else None
     except StoreUnavailableError:

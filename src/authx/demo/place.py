@@ -1,4 +1,4 @@
-"""Where the demo keeps its sessions and its secret, unless it is told otherwise: a temporary folder of its user."""
+"""The temporary folder of the user in which the demo keeps sessions and secret by default."""
 
 import os
 import secrets
@@ -17,14 +17,7 @@ _SECRET: Final = "secret"  # noqa: S105 - the name of a file
 
 
 def own_folder() -> Path:
-    """Find or make the folder.
-
-    Returns:
-        A folder that nobody else can read or write.
-
-    Raises:
-        OSError: It cannot be made, or somebody else was there first.
-    """
+    """Return the folder, which nobody else can read or write; make it where it is missing."""
     user = f"-{os.getuid()}" if hasattr(os, "getuid") else ""
     folder = Path(tempfile.gettempdir()) / f"authx-demo{user}"
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -35,30 +28,13 @@ def own_folder() -> Path:
 
 
 def own_store() -> str:
-    """Name the store in the folder.
-
-    Returns:
-        Its URL.
-
-    Raises:
-        OSError: There can be no such folder.
-    """
+    """Return the URL of the store in the folder."""
     return f"sqlite:///{quote(str(own_folder() / _DATABASE))}"
 
 
 @contextmanager
 def lab_file(port: int) -> Iterator[str]:
-    """Make a file for what the workers of a demo share besides the store, and remove it when they have ended.
-
-    Args:
-        port: Where the demo listens, which no other one can at the same time.
-
-    Yields:
-        The path of a file that is empty.
-
-    Raises:
-        OSError: There can be no such file.
-    """
+    """Make an empty file for the lab of a demo on a port, and remove it afterwards."""
     path = own_folder() / f"lab-{port}.db"
     path.unlink(missing_ok=True)
     path.touch(mode=0o600, exist_ok=False)
@@ -69,14 +45,7 @@ def lab_file(port: int) -> Iterator[str]:
 
 
 def own_secret() -> str:
-    """Read the secret in the folder, or make it: it has to last as long as the sessions do.
-
-    Returns:
-        The secret.
-
-    Raises:
-        OSError: It cannot be read or written.
-    """
+    """Return the secret in the folder, or make it; it has to last as long as the sessions do."""
     folder = own_folder()
     path = folder / _SECRET
     if not path.exists():

@@ -49,32 +49,14 @@ class _Server(uvicorn.Server):
 
 
 def serve(app: FastAPI, listener: socket.socket, greeting: str) -> None:
-    """Serve an application until the process is told to stop.
-
-    Args:
-        app: The application.
-        listener: Where it listens.
-        greeting: What to print once it is served.
-
-    Raises:
-        KeyboardInterrupt: It was stopped with Ctrl-C, and everything is in order.
-    """
+    """Serve an application until the process is stopped, and print the greeting once it is up."""
     _Server(app, lambda: print(greeting, flush=True)).run(sockets=[listener])
 
 
 def serve_by_workers(make_app: Callable[[], FastAPI], listener: socket.socket, greeting: str, workers: int) -> None:
-    """Serve an application by several processes until this one is told to stop; none outlives it.
+    """Serve an application by several processes, which end with this one.
 
-    Args:
-        make_app: Makes the application, in each process; can be pickled.
-        listener: Where all of them listen.
-        greeting: What to print once all of them serve.
-        workers: How many.
-
-    Raises:
-        KeyboardInterrupt: It was stopped with Ctrl-C, and everything is in order.
-        TerminatedError: It was stopped with SIGTERM, and everything is in order.
-        WorkerEndedError: One of them ended by itself; the others have been stopped.
+    Raise KeyboardInterrupt or `TerminatedError` when stopped, `WorkerEndedError` when a worker ended by itself.
     """
     crew: list[SpawnProcess] = []
     former = signal.signal(signal.SIGTERM, _terminate)

@@ -12,11 +12,7 @@ _HASH_BYTES: Final = 32
 
 
 class Users:
-    """Names and hashed passwords, in memory.
-
-    Args:
-        passwords: Each user's password, in clear; only hashes of them are kept.
-    """
+    """Users and hashes of their passwords, in memory."""
 
     def __init__(self, passwords: Mapping[str, str]) -> None:
         self._salt: Final = os.urandom(16)
@@ -24,15 +20,7 @@ class Users:
         self._nobody: Final = os.urandom(_HASH_BYTES)
 
     def accept(self, name: str, password: str) -> bool:
-        """Compare a password, with as much work for a user who does not exist as for one who does.
-
-        Args:
-            name: The user's name.
-            password: What was given as the password.
-
-        Returns:
-            Whether it is theirs.
-        """
+        """Return whether a password is the user's, in the same time for users who do not exist."""
         return compare_digest(self._hashes.get(name, self._nobody), self._hash(password))
 
     def _hash(self, password: str) -> bytes:

@@ -1,4 +1,4 @@
-"""The browser client as the router serves it: the module of the package, with the application's settings in it."""
+"""The route that serves the browser client, with the application's settings filled in."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from authx.config import AuthXConfig
-from authx.http.runtime import location_names
+from authx.settings.locations import locations_of
 
 __all__ = ["answer_with_client"]
 
@@ -25,16 +25,7 @@ _NO_COOKIE: Final = (
 
 
 def answer_with_client(request: Request, config: AuthXConfig, paths: Mapping[str, str]) -> Response:
-    """Answer a request for the module.
-
-    Args:
-        request: The request; one that names the version it has is answered with 304 (RFC 9110 section 15.4.5).
-        config: The settings of the moment.
-        paths: The router's paths.
-
-    Returns:
-        The answer. Caches have to ask each time, so that a change of settings takes effect at once.
-    """
+    """Answer a request for the module; caches revalidate it each time (RFC 9110 section 15.4.5)."""
     script = _script(json.dumps(_settings(config, paths)), paths["client"].lstrip("/").count("/"), config)
     tag = f'"{sha256(script).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
@@ -45,7 +36,7 @@ def answer_with_client(request: Request, config: AuthXConfig, paths: Mapping[str
 
 
 def _script(settings: str, depth: int, config: AuthXConfig) -> bytes:
-    if "cookies" not in location_names(config, "refresh"):
+    if "cookies" not in locations_of(config, "refresh"):
         return f"{_NAMES}throw new Error({json.dumps(_NO_COOKIE)})\n".encode()
     # Where the router is under its application only the browser knows.
     base = f"new URL('{'../' * depth or './'}', import.meta.url).href"
@@ -61,7 +52,7 @@ def _source() -> str:
 
 
 def _settings(config: AuthXConfig, paths: Mapping[str, str]) -> dict[str, Any]:
-    """Tell the module what it cannot know; there is no secret among it."""
+    """Return the settings that the module needs; none is secret."""
     return {
         "paths": {
             "login": paths["login"].lstrip("/"),
@@ -80,7 +71,7 @@ def _settings(config: AuthXConfig, paths: Mapping[str, str]) -> dict[str, Any]:
             "refresh": config.JWT_REFRESH_CSRF_COOKIE_NAME,
         },
         "csrfMethods": list(config.JWT_CSRF_METHODS),
-        "accessCookie": "cookies" in location_names(config, "access"),
+        "accessCookie": "cookies" in locations_of(config, "access"),
         "csrfReadable": config.JWT_COOKIE_CSRF_PROTECT
         and config.JWT_CSRF_IN_COOKIES
         and config.JWT_REFRESH_CSRF_COOKIE_PATH == "/",

@@ -8,10 +8,10 @@ from urllib.request import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from authx.http.runtime import location_names
 from authx.jose.jws import read_unverified
 from authx.main import AuthX
 from authx.schema import TokenResponse
+from authx.settings.locations import locations_of
 from authx.types import UID, TokenLocation, TokenType
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def login_client(
 
 
 def _place(auth: AuthX[Any], kind: TokenType) -> TokenLocation | None:
-    return next((name for name in location_names(auth.config, kind) if name in _CARRIED), None)
+    return next((name for name in locations_of(auth.config, kind) if name in _CARRIED), None)
 
 
 def _carry(

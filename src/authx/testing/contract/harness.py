@@ -67,16 +67,7 @@ def on_a_loop(test: "Callable[..., Coroutine[Any, Any, None]]") -> Callable[...,
 
 
 def session_of(sub: str = "alice", created_at: int = NOW, **fields: Any) -> Session:
-    """Make a row as a login would write it.
-
-    Args:
-        sub: Whose session.
-        created_at: When it began, in milliseconds.
-        **fields: Anything that is to be different.
-
-    Returns:
-        The row.
-    """
+    """Make a row as a login would write it."""
     row = Session(
         sid=session_id(sub, created_at, os.urandom(8)),
         sub=sub,
@@ -92,16 +83,7 @@ def session_of(sub: str = "alice", created_at: int = NOW, **fields: Any) -> Sess
 
 
 async def advance(store: Store, row: Session, **changes: Any) -> Session | None:
-    """Move a session one generation forward, a second after its last rotation.
-
-    Args:
-        store: The store.
-        row: The row as it is.
-        **changes: Fields of the rotation that are to be different.
-
-    Returns:
-        The new row, or `None`.
-    """
+    """Move a session one generation forward, a second after its last rotation."""
     rotation = Rotation(
         sid=row.sid,
         sub=row.sub,
@@ -151,13 +133,5 @@ def summary(revocations: list[Revocation]) -> list[tuple[str, str]]:
 
 
 async def at_once(count: int, call: Callable[[int], Awaitable[Any]]) -> list[Any]:
-    """Make calls at the same moment.
-
-    Args:
-        count: How many.
-        call: Makes one, given its number.
-
-    Returns:
-        What they returned, in their order.
-    """
+    """Make calls at the same moment."""
     return list(await asyncio.gather(*(call(number) for number in range(count))))
