@@ -92,12 +92,12 @@ def check_shape(claims: JSONObject, identity_claim: str = "sub") -> None:  # noq
         raise _invalid("sub is not a text of 1 to 255 characters")
     if type(jti) is not str or not 0 < len(jti) <= _MAX_ID_LENGTH:
         raise _invalid("jti is not a text of 1 to 255 characters")
-    iat, exp = get("iat"), get("exp", 0)
-    # Most tokens have whole seconds and no `nbf`.
-    if type(iat) is not int or type(exp) is not int or "nbf" in claims:
-        if not (_is_date(iat) and _is_date(exp) and _is_date(get("nbf", 0))):
-            raise _invalid("iat, exp or nbf is not a date")
-    elif not 0 <= iat <= MAX_DATE or not 0 <= exp <= MAX_DATE:
+    iat, exp, nbf = get("iat"), get("exp", 0), get("nbf", 0)
+    if type(iat) is int and type(exp) is int and type(nbf) is int:
+        good = 0 <= iat <= MAX_DATE and 0 <= exp <= MAX_DATE and 0 <= nbf <= MAX_DATE
+    else:
+        good = _is_date(iat) and _is_date(exp) and _is_date(nbf)
+    if not good:
         raise _invalid("iat, exp or nbf is not a date")
     for name in _TEXTS:
         text = get(name)

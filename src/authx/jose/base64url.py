@@ -7,14 +7,9 @@ __all__ = ["decode", "encode"]
 _TO_URL = bytes.maketrans(b"+/", b"-_")
 # The standard alphabet's own characters and padding become `!`, which strict decoding refuses.
 _FROM_URL = bytes.maketrans(b"-_+/=", b"+/!!!")
-_PADDING = (b"", None, b"==", b"=")
-# The last character of a final group of two or three carries four or two bits that must be zero.
-_CANONICAL_LAST = (
-    None,
-    None,
-    frozenset(b"AQgw"),
-    frozenset(b"AEIMQUYcgkosw048"),
-)
+_PADDING = (b"", b"", b"==", b"=")
+# The last character of a final group of two or three carries four or two bits that must be zero; one alone is no group.
+_CANONICAL_LAST = (frozenset[int](), frozenset[int](), frozenset(b"AQgw"), frozenset(b"AEIMQUYcgkosw048"))
 
 
 def encode(data: bytes) -> bytes:
@@ -25,10 +20,8 @@ def encode(data: bytes) -> bytes:
 def decode(text: bytes) -> bytes:
     """Decode base64url text, strictly: no padding, no other alphabet, no spare bits set."""
     rest = len(text) & 3
-    if rest:
-        padding = _PADDING[rest]
-        canonical = _CANONICAL_LAST[rest]
-        if padding is None or canonical is None or text[-1] not in canonical:
-            raise ValueError("not canonical base64url")
-        return a2b_base64(text.translate(_FROM_URL) + padding, strict_mode=True)
-    return a2b_base64(text.translate(_FROM_URL), strict_mode=True)
+    if not rest:
+        return a2b_base64(text.translate(_FROM_URL), strict_mode=True)
+    if text[-1] not in _CANONICAL_LAST[rest]:
+        raise ValueError("not canonical base64url")
+    return a2b_base64(text.translate(_FROM_URL) + _PADDING[rest], strict_mode=True)

@@ -156,11 +156,10 @@ class Verifier:
         claims = jws.decode(token, self.ring)
         check_shape(claims, self._identity_claim)
         get: Callable[..., Any] = claims.get
-        exp, kind = get("exp", inf), get("type")
+        iat, exp, kind = get("iat"), get("exp", inf), get("type")
+        nbf = get("nbf", iat)
+        begins: float = (iat if nbf == iat else max(iat, nbf)) - self._skew
         expires: float = exp + self._leeway
-        begins: float = get("iat") - self._skew
-        if "nbf" in claims:
-            begins = max(begins, get("nbf") - self._skew)
         # Most tokens pass; for the others, the function says why not.
         if not begins <= now < expires:
             check_dates(claims, now, self._leeway, self._skew)
@@ -174,9 +173,11 @@ class Verifier:
             check_login_type(claims, self._login_type)
         # An access token ends with its session. The age of a refresh token is checked with the rest of its session.
         if self._max_age is not None and kind != "refresh" and "sid" in claims:
-            expires = min(expires, session_created_at(get("sid")) / 1000 + self._max_age + self._leeway)
-            if expires <= now:
-                raise TokenExpiredError("Session has expired")
+            end = session_created_at(get("sid")) / 1000 + self._max_age + self._leeway
+            if end < expires:
+                if end <= now:
+                    raise TokenExpiredError("Session has expired")
+                expires = end
         verified = Verified(claims, expires, begins)
         if self._room:
             self._remember(token, verified)
