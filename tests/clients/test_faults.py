@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import asdict, replace
 
 import httpx2
 import pytest
@@ -16,8 +17,11 @@ from tests.support.waiting import PATIENCE
 
 from authx.clients import AuthXAuth, TokenPair
 
+HOUR = 3600  # long after the grace period
 
-def test_a_refresh_whose_answer_was_lost_is_repeated_with_the_same_token(world, library):
+
+@pytest.mark.parametrize("later", [0, HOUR])
+def test_a_refresh_whose_answer_was_lost_is_repeated_with_the_same_token(world, library, later):
     with wire_to(world.port) as wire:
         auth = AuthXAuth(f"{wire.address}/auth", clock=world.clock, **ANNA)
         with library.Client(auth=auth, timeout=PATIENCE) as client:
@@ -26,9 +30,9 @@ def test_a_refresh_whose_answer_was_lost_is_repeated_with_the_same_token(world, 
             wire.cuts = 1
             with pytest.raises(library.RemoteProtocolError):
                 client.get(f"{wire.address}/protected")
+            world.clock.advance(later)
             assert client.get(f"{wire.address}/protected").status_code == 200
-    assert len(world.presented) == 2
-    assert len(set(world.presented)) == 1
+    assert (len(world.presented), len(set(world.presented))) == (2, 1)
     assert (world.events, world.logins) == (["replay"], 1)
 
 
@@ -48,38 +52,48 @@ def test_a_refresh_whose_answer_was_lost_is_repeated_by_an_asynchronous_client_t
     assert (len(world.presented), len(set(world.presented)), world.logins) == (2, 1, 1)
 
 
-def test_a_process_that_is_killed_while_it_refreshes_is_still_logged_in_when_it_starts_again(world, tmp_path):
-    file = tmp_path / "tokens.json"
-    program = """
+PROGRAM = """
 import json, sys
 from dataclasses import asdict
 from pathlib import Path
 import httpx2
 from authx.clients import AuthXAuth, TokenPair
-address, file = sys.argv[1], Path(sys.argv[2])
+address, file, *options = sys.argv[1:]
 auth = AuthXAuth(
     address + "/auth",
-    tokens=TokenPair(**json.loads(file.read_text())),
-    on_tokens=lambda pair: file.write_text(json.dumps(pair and asdict(pair))),
+    tokens=TokenPair(**json.loads(Path(file).read_text())),
+    on_tokens=lambda pair: Path(file).write_text(json.dumps(pair and asdict(pair))),
+    save_retry_key=bool(options),
 )
 with httpx2.Client(auth=auth, timeout=60) as client:
     print(client.get(address + "/protected").status_code)
 """
-    command = [sys.executable, "-c", program, world.address, str(file)]
+
+
+@pytest.mark.parametrize(("options", "later"), [([], 0), (["save_retry_key"], HOUR)])
+def test_a_process_that_is_killed_while_it_refreshes_is_still_logged_in_when_it_starts_again(
+    world, tmp_path, options, later
+):
+    file = tmp_path / "tokens.json"
+    command = [sys.executable, "-c", PROGRAM, world.address, str(file), *options]
     first = httpx2.post(f"{world.base}/login", json=ANNA, timeout=PATIENCE).json()
-    pair = {"access_token": first["access_token"], "refresh_token": first["refresh_token"], "expires_at": 0}
-    file.write_text(json.dumps(pair))
+    pair = TokenPair(first["access_token"], first["refresh_token"], expires_at=0)
+    file.write_text(json.dumps(asdict(pair)))
     world.go.clear()
     with running(command):
         assert world.refreshing.wait(PATIENCE)
     world.go.set()
     assert world.refreshed.wait(PATIENCE)
-    assert json.loads(file.read_text()) == pair
+    saved = TokenPair(**json.loads(file.read_text()))
+    assert saved == replace(pair, retry_key=saved.retry_key)
+    assert (saved.retry_key is not None) == bool(options)
+    world.clock.advance(later)
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert done.stdout == "200\n", done.stderr
-    assert json.loads(file.read_text())["refresh_token"] != pair["refresh_token"]
-    assert (len(world.presented), len(set(world.presented))) == (2, 1)
-    assert world.events == ["replay"]
+    renewed = TokenPair(**json.loads(file.read_text()))
+    assert renewed.refresh_token != pair.refresh_token
+    assert renewed.retry_key is None
+    assert (world.presented, world.events) == ([pair.refresh_token] * 2, ["replay"])
 
 
 def test_a_server_that_is_down_for_a_while_logs_nobody_out(library):
