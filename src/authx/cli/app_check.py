@@ -1,19 +1,18 @@
 """Findings about an instance in its application: whether its errors are answered."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from authx import AuthX
 from authx.cli.target import Target, is_handled
 from authx.exceptions import AuthXException
+from authx.http.sharing import shared_between, shares_a_key
 from authx.settings.finding import Finding
-
-if TYPE_CHECKING:
-    from authx import AuthX
 
 __all__ = ["app_findings", "login_findings"]
 
 
-def app_findings(auth: "AuthX[Any]", target: Target) -> Iterator[Finding]:
+def app_findings(auth: AuthX[Any], target: Target) -> Iterator[Finding]:
     """Yield where `handle_errors` was not called."""
     apps = [target.app] if target.app is not None else target.neighbours
     if auth._applications and target.app is None:
@@ -48,10 +47,8 @@ def app_findings(auth: "AuthX[Any]", target: Target) -> Iterator[Finding]:
             )
 
 
-def login_findings(auth: "AuthX[Any]", other: "AuthX[Any]", label: str) -> Iterator[Finding]:
+def login_findings(auth: AuthX[Any], other: AuthX[Any], label: str) -> Iterator[Finding]:
     """Yield what two instances of one application share; `label` names the other one."""
-    from authx.http.sharing import shared_between, shares_a_key
-
     kinds = auth.login_type, other.login_type
     if shares_a_key(auth._gate, other._gate) and (None in kinds or kinds[0] == kinds[1]):
         yield Finding(

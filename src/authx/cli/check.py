@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import Iterator, Mapping
 from itertools import combinations
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
@@ -18,10 +18,9 @@ from authx.config import AuthXConfig, findings
 from authx.exceptions import BadConfigurationError
 from authx.settings.environment import variable_findings
 from authx.settings.finding import Finding, StoreKind
+from authx.stores import Store, namespace_of, open_store
+from authx.stores.memory import MemoryStore
 from authx.tokens.configured_keys import key_findings
-
-if TYPE_CHECKING:
-    from authx.stores import Store
 
 __all__ = ["check", "examine"]
 
@@ -87,8 +86,6 @@ def _workers(environment: Mapping[str, str]) -> int:
 
 
 def _of_environment(workers: int, login_type: str | None) -> Iterator[_Found]:
-    from authx.stores import namespace_of, open_store
-
     config = AuthXConfig()
     store: Store | None = None
     broken: list[Finding] = []
@@ -124,15 +121,13 @@ def _of_config(config: AuthXConfig, store: StoreKind, workers: int) -> Iterator[
     yield from findings(config, store, workers)
 
 
-def _kind_of(store: "Store | None") -> StoreKind:
-    from authx.stores.memory import MemoryStore
-
+def _kind_of(store: Store | None) -> StoreKind:
     if store is None:
         return "none"
     return "memory" if isinstance(store, MemoryStore) else "lasting"
 
 
-def _of_store(store: "Store | None", config: AuthXConfig) -> list[Finding]:
+def _of_store(store: Store | None, config: AuthXConfig) -> list[Finding]:
     return [] if store is None else asyncio.run(store_findings(store, creates_schema=config.JWT_STORE_CREATE_SCHEMA))
 
 

@@ -3,15 +3,13 @@
 import sys
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
 from authx.cli.output import AsJson, console, say, show_json, wants_json
-from authx.cli.stores import Auth, LoginType, Place, Prefix, StoreURL, operate, run
-
-if TYPE_CHECKING:
-    from authx.stores import Store
+from authx.cli.stores import DEFAULT_PREFIX, Auth, LoginType, Place, Prefix, StoreURL, operate, run
+from authx.stores import Store
 
 __all__ = ["prune", "prune_in_slices"]
 
@@ -21,7 +19,7 @@ _DEFAULT: Final = 1000
 
 def prune(
     store: StoreURL = None,
-    prefix: Prefix = "authx_",
+    prefix: Prefix = DEFAULT_PREFIX,
     login_type: LoginType = None,
     auth: Auth = None,
     limit: Annotated[
@@ -53,7 +51,7 @@ async def _prune(place: Place, limit: int) -> int:
             return await prune_in_slices(operated.store, limit, lambda done: progress.update(task, completed=done))
 
 
-async def prune_in_slices(store: "Store", limit: int, report: Callable[[int], None]) -> int:
+async def prune_in_slices(store: Store, limit: int, report: Callable[[int], None]) -> int:
     """Delete slice by slice, so that nobody else waits for long, and report the number after each."""
     deleted = 0
     while True:

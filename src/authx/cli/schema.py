@@ -5,8 +5,9 @@ from typing import Annotated, Final
 import typer
 
 from authx.cli.output import Failure, say, warn
-from authx.cli.stores import LoginType, Prefix
+from authx.cli.stores import DEFAULT_PREFIX, LoginType, Prefix
 from authx.exceptions import BadConfigurationError
+from authx.stores.prefixes import namespace_prefix, require_prefix
 
 __all__ = ["schema"]
 
@@ -19,7 +20,7 @@ _WITHOUT: Final = {
 
 def schema(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="postgresql or sqlite.")],
-    prefix: Prefix = "authx_",
+    prefix: Prefix = DEFAULT_PREFIX,
     login_type: LoginType = None,
 ) -> None:
     """Print the SQL that creates a store's tables, for migrations of your own.
@@ -40,8 +41,6 @@ def schema(
 
 def tables(kind: str, prefix: str, login_type: str | None = None) -> str:
     """Return the statements, which may be run again, for `postgresql` or `sqlite`."""
-    from authx.stores.prefixes import namespace_prefix, require_prefix
-
     names = require_prefix(prefix) if login_type is None else namespace_prefix(require_prefix(prefix), login_type)
     if _SQL[kind] == "postgresql":
         from authx.stores.postgresql.statements import schema as statements

@@ -2,19 +2,17 @@
 
 import sys
 import time
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
 from authx.cli.browser import browser
 from authx.cli.output import AsJson, Failure, console, first_line, printable, say, show_json, wants_json, warn
-from authx.cli.stores import Auth, LoginType, Operated, Place, Prefix, StoreURL, operate, run
+from authx.cli.stores import DEFAULT_PREFIX, Auth, LoginType, Operated, Place, Prefix, StoreURL, operate, run
 from authx.cli.words import relative, timestamp
 from authx.core.claims import is_subject
 from authx.core.ids import is_session_id, is_session_id_of
-
-if TYPE_CHECKING:
-    from authx.schema import SessionInfo
+from authx.schema import SessionInfo
 
 __all__ = ["sessions"]
 
@@ -36,7 +34,7 @@ sessions = typer.Typer(
 def list_sessions(
     user: User,
     store: StoreURL = None,
-    prefix: Prefix = "authx_",
+    prefix: Prefix = DEFAULT_PREFIX,
     login_type: LoginType = None,
     auth: Auth = None,
     as_json: AsJson = None,
@@ -61,7 +59,7 @@ def revoke(
         typer.Option("--user", metavar="UID", help="Refuse if it is not this user's.", show_default=False),
     ] = None,
     store: StoreURL = None,
-    prefix: Prefix = "authx_",
+    prefix: Prefix = DEFAULT_PREFIX,
     login_type: LoginType = None,
     auth: Auth = None,
     as_json: AsJson = None,
@@ -91,7 +89,7 @@ def revoke_all(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     store: StoreURL = None,
-    prefix: Prefix = "authx_",
+    prefix: Prefix = DEFAULT_PREFIX,
     login_type: LoginType = None,
     auth: Auth = None,
     as_json: AsJson = None,
@@ -122,12 +120,12 @@ for _name, _command in (("list", list_sessions), ("revoke", revoke), ("revoke-al
     sessions.command(_name, short_help=first_line(_command))(_command)
 
 
-async def _list(place: Place, user: str) -> "list[SessionInfo]":
+async def _list(place: Place, user: str) -> list[SessionInfo]:
     async with operate(place) as operated:
         return await operated.admin.list(user)
 
 
-async def _revoke(place: Place, session_id: str, user: str | None) -> "SessionInfo | None":
+async def _revoke(place: Place, session_id: str, user: str | None) -> SessionInfo | None:
     async with operate(place) as operated:
         found = await operated.admin.get(session_id)
         if user is not None and not _is_of(session_id, user, found):
@@ -136,7 +134,7 @@ async def _revoke(place: Place, session_id: str, user: str | None) -> "SessionIn
         return found
 
 
-def _is_of(session_id: str, user: str, found: "SessionInfo | None") -> bool:
+def _is_of(session_id: str, user: str, found: SessionInfo | None) -> bool:
     # The id holds a short hash of its user; the row says it for certain. Revoking a session of which there was no row
     # wrote one without a user.
     return is_session_id_of(session_id, user) and (found is None or found.uid in ("", user))
@@ -171,7 +169,7 @@ def _require_user(user: str) -> None:
         raise Failure("--user has to have 1 to 255 characters")
 
 
-def _as_json(info: "SessionInfo") -> dict[str, object]:
+def _as_json(info: SessionInfo) -> dict[str, object]:
     return {
         "session_id": info.session_id,
         "uid": info.uid,
@@ -184,7 +182,7 @@ def _as_json(info: "SessionInfo") -> dict[str, object]:
     }
 
 
-def _show(found: "list[SessionInfo]") -> None:
+def _show(found: list[SessionInfo]) -> None:
     """Show a table that fits; on a very narrow terminal a paragraph for each session. Ids stay whole, to be copied."""
     from rich.table import Table
     from rich.text import Text

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 from authx.cli.output import masked
 from authx.cli.target import capture_log
@@ -11,9 +11,7 @@ from authx.exceptions import BadConfigurationError, StoreUnavailableError
 from authx.settings.clock import timestamp
 from authx.settings.feature import duration
 from authx.settings.finding import Finding, Severity
-
-if TYPE_CHECKING:
-    from authx.stores import Store
+from authx.stores import Store
 
 __all__ = ["HasClock", "clock_finding", "store_findings", "unusable"]
 
@@ -44,7 +42,7 @@ def unusable(error: BadConfigurationError) -> Finding:
 
 
 async def store_findings(
-    store: "Store", *, creates_schema: bool, clock: Callable[[], float] = timestamp
+    store: Store, *, creates_schema: bool, clock: Callable[[], float] = timestamp
 ) -> list[Finding]:
     """Open a store, look at it, and close it, without creating or writing anything; `clock` is this host's."""
     path = getattr(store, "path", None)
@@ -63,7 +61,7 @@ async def store_findings(
         await store.close()
 
 
-async def _look_at(store: "Store", *, creates_schema: bool, clock: Callable[[], float]) -> list[Finding]:
+async def _look_at(store: Store, *, creates_schema: bool, clock: Callable[[], float]) -> list[Finding]:
     found: list[Finding] = []
     try:
         async with asyncio.timeout(_PATIENCE):

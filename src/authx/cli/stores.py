@@ -5,23 +5,29 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import typer
 
 from authx.cli.mistakes import settings_of_environment
 from authx.cli.output import Failure
+from authx.cli.target import one
+from authx.config import AuthXConfig
 from authx.exceptions import BadConfigurationError, StoreUnavailableError
+from authx.sessions.events import Events
+from authx.sessions.info import SessionAdmin
+from authx.sessions.lifecycle import Running, SessionEngine
+from authx.sessions.observed import observe
+from authx.sessions.service import SessionSettings
 from authx.settings.clock import timestamp
+from authx.stores import Store, namespace_of, open_store
+from authx.stores.memory import MemoryStore
+from authx.tokens.issuer import SessionIds
 
-if TYPE_CHECKING:
-    from authx.sessions.info import SessionAdmin
-    from authx.sessions.lifecycle import SessionEngine
-    from authx.stores import Store
-
-__all__ = ["Auth", "LoginType", "Operated", "Place", "Prefix", "StoreURL", "operate", "run"]
+__all__ = ["DEFAULT_PREFIX", "Auth", "LoginType", "Operated", "Place", "Prefix", "StoreURL", "operate", "run"]
 
 _Result = TypeVar("_Result")
+DEFAULT_PREFIX: Final[str] = AuthXConfig.model_fields["JWT_STORE_PREFIX"].default
 
 # Compose passes an empty variable where one is not set.
 StoreURL = Annotated[
@@ -41,7 +47,7 @@ Prefix = Annotated[
         "--prefix",
         metavar="TEXT",
         envvar="JWT_STORE_PREFIX",
-        callback=lambda prefix: prefix.strip() or "authx_",
+        callback=lambda prefix: prefix.strip() or DEFAULT_PREFIX,
         help="Begins the names of its tables.",
     ),
 ]
@@ -84,8 +90,8 @@ class Place:
 class Operated:
     """An open store, and what lists and ends its sessions."""
 
-    store: "Store"
-    admin: "SessionAdmin"
+    store: Store
+    admin: SessionAdmin
 
 
 def run(work: Coroutine[Any, Any, _Result]) -> _Result:
@@ -110,9 +116,7 @@ async def operate(place: Place) -> AsyncIterator[Operated]:
         await engine.stop()
 
 
-def _of_instance(name: str, place: Place) -> "tuple[SessionEngine, SessionAdmin]":
-    from authx.cli.target import one
-
+def _of_instance(name: str, place: Place) -> tuple[SessionEngine, SessionAdmin]:
     auth = one(name)
     if place.login_type is not None and place.login_type != auth.login_type:
         raise Failure(
@@ -124,15 +128,7 @@ def _of_instance(name: str, place: Place) -> "tuple[SessionEngine, SessionAdmin]
     return engine, auth._gate.session_calls.admin
 
 
-def _of_url(place: Place) -> "tuple[SessionEngine, SessionAdmin]":
-    from authx.sessions.events import Events
-    from authx.sessions.info import SessionAdmin
-    from authx.sessions.lifecycle import Running, SessionEngine
-    from authx.sessions.observed import observe
-    from authx.sessions.service import SessionSettings
-    from authx.stores import namespace_of, open_store
-    from authx.tokens.issuer import SessionIds
-
+def _of_url(place: Place) -> tuple[SessionEngine, SessionAdmin]:
     url = place.url
     if not url:
         raise Failure("which session store? Give --store URL, JWT_STORE_URL in the environment, or --auth module:name")
@@ -161,10 +157,8 @@ def longest_life() -> timedelta:
     return max([_KEEP, *(life for life in lives if life is not None)]) + leeway + _MARGIN
 
 
-def _require_lasting(store: "Store") -> None:
+def _require_lasting(store: Store) -> None:
     """Refuse a store that only its process can see, and one that does not exist yet."""
-    from authx.stores.memory import MemoryStore
-
     if isinstance(store, MemoryStore):
         raise Failure("memory:// keeps sessions inside of the application's process: no command can reach them")
     path = getattr(store, "path", None)

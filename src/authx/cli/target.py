@@ -9,15 +9,13 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from fastapi import FastAPI
+
+from authx import AuthManager, AuthX
 from authx.cli.mistakes import REFUSALS, mistakes_in
 from authx.cli.output import Failure
-
-if TYPE_CHECKING:
-    from fastapi import FastAPI
-
-    from authx import AuthX
 
 __all__ = ["Target", "capture_log", "is_handled", "load", "one"]
 
@@ -29,9 +27,9 @@ class Target:
     """What a name led to: instances by label, the application if it was one, or applications in the same module."""
 
     name: str
-    instances: "dict[str, AuthX[Any]]"
-    app: "FastAPI | None"
-    neighbours: "list[FastAPI]"
+    instances: dict[str, AuthX[Any]]
+    app: FastAPI | None
+    neighbours: list[FastAPI]
 
 
 def load(name: str) -> Target:
@@ -55,7 +53,7 @@ def load(name: str) -> Target:
     return _target(name, path, value, module)
 
 
-def one(name: str) -> "AuthX[Any]":
+def one(name: str) -> AuthX[Any]:
     """Import the only instance that a name leads to."""
     try:
         with capture_log():
@@ -114,10 +112,6 @@ def _failed(name: str, error: BaseException) -> Failure:
 
 
 def _target(name: str, path: str, value: Any, module: ModuleType) -> Target:
-    from fastapi import FastAPI
-
-    from authx import AuthManager, AuthX
-
     if isinstance(value, AuthX):
         neighbours = [other for other in vars(module).values() if isinstance(other, FastAPI)]
         return Target(name, {name: value}, None, neighbours)
@@ -141,10 +135,8 @@ def _target(name: str, path: str, value: Any, module: ModuleType) -> Target:
     raise Failure(f"{name} is no AuthX but {_a(type(value).__name__)}{_what_there_is(module)}")
 
 
-def _instances_of(app: "FastAPI", module: ModuleType) -> "dict[str, AuthX[Any]]":
+def _instances_of(app: FastAPI, module: ModuleType) -> dict[str, AuthX[Any]]:
     """Return the instances that an application's routes use, and those in its module whose errors it handles."""
-    from authx import AuthX
-
     names = {id(value): f"{module.__name__}:{name}" for name, value in vars(module).items() if isinstance(value, AuthX)}
     beside = [value for value in vars(module).values() if isinstance(value, AuthX) and is_handled(value, app)]
     asked = [
@@ -166,10 +158,8 @@ def _calls(dependant: Any) -> Iterator[Any]:
         yield from _calls(inner)
 
 
-def _instance_behind(call: Any) -> "AuthX[Any] | None":
+def _instance_behind(call: Any) -> AuthX[Any] | None:
     """Return the instance whose method a dependency is, or that made it."""
-    from authx import AuthX
-
     for holder in (call, getattr(call, "_guard", None)):
         for name in ("gate", "_gate"):
             source = getattr(getattr(holder, name, None), "_source", None)
@@ -179,16 +169,12 @@ def _instance_behind(call: Any) -> "AuthX[Any] | None":
     return owner if isinstance(owner, AuthX) else None
 
 
-def is_handled(auth: "AuthX[Any]", app: "FastAPI") -> bool:
+def is_handled(auth: AuthX[Any], app: FastAPI) -> bool:
     """Return whether `handle_errors` was called with an application."""
     return any(known() is app for known in auth._applications)
 
 
 def _what_there_is(module: ModuleType) -> str:
-    from fastapi import FastAPI
-
-    from authx import AuthManager, AuthX
-
     known = [
         f"{module.__name__}:{name}"
         for name, value in vars(module).items()
