@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page
 from tests.browser.tabs import ANNA, ME, NO_LOCKS, application, last_change, open_tab
 from tests.browser.wire import Answer, Exchange, Wire, refusal
+from tests.support.axes import spread
 from tests.support.waiting import wait_until
 
 REFRESH = "/auth/refresh"
@@ -258,8 +259,9 @@ BODIES = {
 }
 
 
-@pytest.mark.parametrize("refused", [EXPIRED, refusal(503, "retry", after="0")], ids=["refresh", "retry"])
-@pytest.mark.parametrize("kind", [*BODIES, "request"])
+@pytest.mark.parametrize(
+    ("kind", "refused"), spread([*BODIES, "request"], [EXPIRED, refusal(503, "retry", after="0")]), ids=str
+)
 def test_a_body_is_sent_whole_the_second_time_too(tab, wire, kind, refused):
     wire.instead["/notes"] = iter([refused])
     arguments = f"'/notes', {BODIES[kind]}" if kind in BODIES else f"new Request('/notes', {BODIES['string']})"

@@ -187,6 +187,7 @@ def test_a_login_type_mismatch_is_answered_with_both_types(answer_to):
     assert body["message"] == "Token type mismatch: expected 'admin', got 'unknown'"
 
 
+@pytest.mark.usefixtures("refused")
 @pytest.mark.parametrize(
     ("error", "status", "message"),
     [
@@ -339,6 +340,7 @@ def test_a_dependency_answers_every_failure_without_handle_errors(unhandled, bro
     refused(client.get("/scoped", headers=bearer(forge_access())), answers.NO_SCOPE)
 
 
+@pytest.mark.usefixtures("refused")
 @pytest.mark.parametrize("name", ["MissingTokenError", "TokenError", "AuthXException"])
 @pytest.mark.parametrize("installed", [True, False], ids=["handle_errors", "none"])
 def test_the_applications_own_handler_wins(auth, unhandled, browse, name, installed):
@@ -387,6 +389,7 @@ def test_a_message_has_its_default(name):
     assert getattr(AuthX, name) == default
 
 
+@pytest.mark.usefixtures("refused")
 @pytest.mark.parametrize("name", MESSAGES)
 def test_a_message_can_be_replaced_for_one_instance(auth, answer_to, name):
     setattr(auth, name, "own words")

@@ -19,6 +19,7 @@ from fastapi.testclient import TestClient
 from joserfc.jwk import OKPKey, RSAKey
 from starlette.testclient import WebSocketDenialResponse
 from tests.support.apps import COOKIES, SECRET, make_auth, make_door, make_expired, with_cookie
+from tests.support.axes import spread
 from tests.support.tokens import bearer, claims_of, forge, header_of
 from tests.support.waiting import PATIENCE
 
@@ -237,8 +238,10 @@ def test_c13_importing_the_package_reads_no_environment():
 RESERVED = ["sub", "fresh", "exp", "type", "iss", "aud", "csrf", "scopes", "nbf", "sid", "gen", "cnf"]
 
 
-@pytest.mark.parametrize("create", ["create_access_token", "create_refresh_token", "create_token_pair"])
-@pytest.mark.parametrize("claim", RESERVED)
+CREATORS = ["create_access_token", "create_refresh_token", "create_token_pair"]
+
+
+@pytest.mark.parametrize(("claim", "create"), spread(RESERVED, CREATORS))
 def test_c14_a_reserved_claim_in_data_is_a_type_error_that_names_it(claim, create):
     with pytest.raises(TypeError, match=rf"data= must not set {claim}\b"):
         getattr(make_auth(), create)("alice", data={claim: "x"})
@@ -249,8 +252,7 @@ def test_c14_every_reserved_claim_in_data_is_named():
         make_auth().create_access_token("alice", data={"scopes": ["x"], "role": "y", "aud": "z"})
 
 
-@pytest.mark.parametrize("create", ["create_access_token", "create_refresh_token", "create_token_pair"])
-@pytest.mark.parametrize("uid", [5.0, None, b"alice", ["alice"]])
+@pytest.mark.parametrize(("uid", "create"), spread([5.0, None, b"alice", ["alice"]], CREATORS))
 def test_c14_a_value_that_cannot_be_a_uid_is_a_plain_type_error_that_says_so(uid, create):
     with pytest.raises(TypeError, match="uid must be") as refusal:
         getattr(make_auth(), create)(uid)
@@ -399,11 +401,13 @@ def test_c18_a_bare_number_that_looks_like_a_duration_is_refused(seconds):
 
 
 @pytest.mark.parametrize(
-    "expiry",
-    [float("inf"), float("nan"), 1e300, 10**30, timedelta.max, timedelta.min, datetime.max.replace(tzinfo=UTC)],
+    ("expiry", "create"),
+    spread(
+        [float("inf"), float("nan"), 1e300, 10**30, timedelta.max, timedelta.min, datetime.max.replace(tzinfo=UTC)],
+        ["create_access_token", "create_refresh_token"],
+    ),
     ids=str,
 )
-@pytest.mark.parametrize("create", ["create_access_token", "create_refresh_token"])
 def test_c18_an_end_that_no_verifier_could_read_is_refused_when_the_token_is_made(create, expiry):
     with pytest.raises(ValueError, match="expiry"):
         getattr(make_auth(), create)("alice", expiry=expiry)

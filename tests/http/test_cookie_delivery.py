@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.responses import RedirectResponse, StreamingResponse
 from tests.support.asgi import COOKIES, cookies, knock, knock_once, make_auth
+from tests.support.axes import pairwise
 from tests.support.tokens import claims_of
 
 from authx.exceptions import FreshTokenRequiredError
@@ -127,9 +128,14 @@ EXPECTED = {
 }
 
 
-@pytest.mark.parametrize("middleware", ["none", "inside", "outside", "both"])
-@pytest.mark.parametrize("end", SUCCESSES, ids=lambda end: end.__name__)
-@pytest.mark.parametrize("what", EXPECTED)
+MIDDLEWARE = ["none", "inside", "outside", "both"]
+
+
+def name_of(value):
+    return getattr(value, "__name__", value)
+
+
+@pytest.mark.parametrize(("what", "end", "middleware"), pairwise(EXPECTED, SUCCESSES, MIDDLEWARE), ids=name_of)
 def test_cookies_reach_the_client_once(auth, what, end, middleware):
     answer = ask(make_app(auth, middleware), auth, what, end)
     assert answer.status < 400
@@ -137,9 +143,9 @@ def test_cookies_reach_the_client_once(auth, what, end, middleware):
     assert answer.get("Cache-Control") == "no-store"
 
 
-@pytest.mark.parametrize("middleware", ["none", "inside", "outside", "both"])
-@pytest.mark.parametrize("end", FAILURES, ids=lambda end: end.__name__)
-@pytest.mark.parametrize("what", ["logout", "refresh"])
+@pytest.mark.parametrize(
+    ("what", "end", "middleware"), pairwise(["logout", "refresh"], FAILURES, MIDDLEWARE), ids=name_of
+)
 def test_an_error_carries_deletions_and_rotations(auth, what, end, middleware):
     answer = ask(make_app(auth, middleware), auth, what, end)
     assert answer.status >= 400
@@ -147,9 +153,9 @@ def test_an_error_carries_deletions_and_rotations(auth, what, end, middleware):
     assert answer.get("Cache-Control") == "no-store"
 
 
-@pytest.mark.parametrize("middleware", ["none", "inside", "outside", "both"])
-@pytest.mark.parametrize("end", FAILURES, ids=lambda end: end.__name__)
-@pytest.mark.parametrize("what", ["login", "login-in-a-thread"])
+@pytest.mark.parametrize(
+    ("what", "end", "middleware"), pairwise(["login", "login-in-a-thread"], FAILURES, MIDDLEWARE), ids=name_of
+)
 def test_an_error_never_carries_the_cookies_of_a_first_login(auth, what, end, middleware):
     answer = ask(make_app(auth, middleware), auth, what, end)
     assert answer.status >= 400
@@ -160,16 +166,16 @@ def test_an_error_never_carries_the_cookies_of_a_first_login(auth, what, end, mi
 @pytest.mark.parametrize(
     ("what", "end"),
     [("login", own), ("logout", refused), ("login", refused)],
-    ids=lambda one: getattr(one, "__name__", one),
+    ids=name_of,
 )
 def test_it_does_not_matter_when_or_how_often_errors_were_handed_over(auth, what, end, handled):
     answer = ask(make_app(auth, handled=handled), auth, what, end)
     assert sorted(answer.cookie_names) == sorted([] if (what, end) == ("login", refused) else EXPECTED[what])
 
 
-@pytest.mark.parametrize("where", ["outer", "inner", "both"])
-@pytest.mark.parametrize("end", SUCCESSES, ids=lambda end: end.__name__)
-@pytest.mark.parametrize("what", EXPECTED)
+@pytest.mark.parametrize(
+    ("what", "end", "where"), pairwise(EXPECTED, SUCCESSES, ["outer", "inner", "both"]), ids=name_of
+)
 def test_cookies_of_a_mounted_application_reach_the_client_once(auth, what, end, where):
     outer, inner = FastAPI(), make_app(auth, handled="once" if where != "outer" else "never")
     if where != "inner":

@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 from starlette.requests import Request
 from starlette.testclient import WebSocketDenialResponse
 from tests.support.asgi import SECRET, Clock, authorization, knock, make_auth
+from tests.support.axes import pairwise, spread
 
 from authx import AuthManager, AuthX, AuthXConfig
 from authx.exceptions import BadConfigurationError, InsufficientScopeError
@@ -313,11 +314,20 @@ MISTAKES = {
 }
 
 
-@pytest.mark.parametrize("wrap", [Depends, Security, lambda dependency: Security(dependency, scopes=READ)])
-@pytest.mark.parametrize("place", ["parameter", "decorator", "websocket", "path"])
-@pytest.mark.parametrize("name", MISTAKES)
+PLACES = ["parameter", "decorator", "websocket", "path"]
+WRAPS = {
+    "Depends": Depends,
+    "Security": Security,
+    "with scopes": lambda dependency: Security(dependency, scopes=READ),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "wrap"),
+    [*spread(MISTAKES, PLACES, WRAPS), *pairwise(["token_required", "ACCESS_REQUIRED"], PLACES, WRAPS)],
+)
 def test_what_is_not_a_dependency_is_refused_where_the_route_is_defined(auth, name, place, wrap):
-    app, dependency = FastAPI(), wrap(MISTAKES[name](auth))
+    app, dependency = FastAPI(), WRAPS[wrap](MISTAKES[name](auth))
 
     def route(given=dependency):
         return "in"

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, FastAPI, Request, Security, WebSocket
 from fastapi.testclient import TestClient
 from starlette.requests import HTTPConnection
 from tests.support.asgi import COOKIES, OTHER_SECRET, SECRET, Clock, authorization, cookies, knock, make_auth
+from tests.support.axes import spread
 from tests.support.tokens import claims_of
 
 from authx import AuthX, AuthXConfig, AuthXDependency, TokenPayload
@@ -42,24 +43,24 @@ def nodes_of_only_route(app):
 
 class TestNodes:
     @pytest.mark.parametrize(
-        ("locations", "count"),
+        ("name", "locations", "count"),
         [
-            (["headers"], 1),
-            (["cookies"], 1),
-            (["query"], 1),
-            (["json"], 1),
-            (["headers", "json"], 1),
-            (["headers", "cookies"], 2),
-            (["headers", "cookies", "query"], 3),
-            (["headers", "cookies", "json", "query"], 3),
-            ([], 1),
+            ("access_token_required", ["headers"], 1),
+            ("access_token_required", ["cookies"], 1),
+            ("access_token_required", ["query"], 1),
+            ("access_token_required", ["json"], 1),
+            ("access_token_required", ["headers", "json"], 1),
+            ("access_token_required", ["headers", "cookies"], 2),
+            ("access_token_required", ["headers", "cookies", "query"], 3),
+            ("access_token_required", ["headers", "cookies", "json", "query"], 3),
+            ("access_token_required", [], 1),
+            ("refresh_token_required", ["headers", "cookies", "query"], 3),
+            ("fresh_token_required", ["headers", "cookies", "query"], 3),
+            ("get_current_subject", ["headers", "cookies", "query"], 3),
         ],
         ids=str,
     )
-    @pytest.mark.parametrize(
-        "name", ["access_token_required", "refresh_token_required", "fresh_token_required", "get_current_subject"]
-    )
-    def test_a_dependency_is_a_node_for_each_place_that_can_be_shown(self, locations, count, name):
+    def test_a_dependency_is_a_node_for_each_place_that_can_be_shown(self, name, locations, count):
         auth = make_auth(JWT_TOKEN_LOCATION=locations)
         assert len(nodes_of_only_route(one_route(getattr(auth, name)))) == count
 
@@ -697,22 +698,32 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize("inline", [False, True], ids=["", "inline"])
-@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 class TestCallbacks:
-    @pytest.mark.parametrize(
-        ("answer", "status"), [(True, 401), (False, 200), (None, 200), (0, 200), (1, 401), ("", 200), ("x", 401)]
-    )
-    def test_the_truth_of_a_blocklists_answer_counts(self, form, inline, answer, status):
+    @pytest.mark.parametrize("inline", [False, True], ids=["", "inline"])
+    @pytest.mark.parametrize("form", FORMS)
+    def test_a_blocklist_may_be_any_callable(self, form, inline):
         auth = make_auth()
-        auth.set_token_blocklist(form(answer), inline=inline)
+        app, headers = one_route(auth.access_token_required), [authorization(auth.create_access_token("alice"))]
+        for answer, status in ((True, 401), (False, 200)):
+            auth.set_token_blocklist(FORMS[form](answer), inline=inline)
+            assert knock(app, headers=headers).status == status
+
+    @pytest.mark.parametrize(("answer", "status"), [(None, 200), (0, 200), (1, 401), ("", 200), ("x", 401)])
+    def test_the_truth_of_a_blocklists_answer_counts(self, answer, status):
+        auth = make_auth()
+        auth.set_token_blocklist(lambda token: answer)
         app = one_route(auth.access_token_required)
         assert knock(app, headers=[authorization(auth.create_access_token("alice"))]).status == status
 
-    @pytest.mark.parametrize("answer", [{"name": "Alice"}, None, [], "alice"])
-    def test_a_subject_getters_answer_is_injected_as_it_is(self, form, inline, answer):
+    @pytest.mark.parametrize(
+        ("form", "answer", "inline"),
+        spread(
+            [*FORMS, *FORMS], [{"name": "Alice"}, None, [], "alice", "bob"], [False] * len(FORMS) + [True] * len(FORMS)
+        ),
+    )
+    def test_a_subject_getters_answer_is_injected_as_it_is(self, form, answer, inline):
         auth, app = make_auth(), FastAPI()
-        auth.set_subject_getter(form(answer), inline=inline)
+        auth.set_subject_getter(FORMS[form](answer), inline=inline)
 
         @app.get("/p")
         async def route(subject=auth.CURRENT_SUBJECT):

@@ -8,6 +8,7 @@ import pytest
 from fastapi import Body, Depends, FastAPI, Request
 from pydantic import BaseModel
 from tests.support.asgi import Clock, authorization, cookies, knock, make_auth
+from tests.support.axes import pairwise
 from tests.support.tokens import claims_of
 
 from authx.exceptions import MissingTokenError
@@ -59,9 +60,7 @@ def both(one, other):
 
 
 class TestOrder:
-    @pytest.mark.parametrize("configured", PLACES)
-    @pytest.mark.parametrize("place", PLACES)
-    @pytest.mark.parametrize("kind", ["access", "refresh"])
+    @pytest.mark.parametrize(("configured", "place", "kind"), pairwise(PLACES, PLACES, ["access", "refresh"]))
     def test_a_token_is_found_where_it_is_configured_and_nowhere_else(self, configured, place, kind):
         auth = make_auth(JWT_TOKEN_LOCATION=[configured])
         token = auth.create_access_token("alice") if kind == "access" else auth.create_refresh_token("alice")

@@ -7,6 +7,7 @@ from fastapi import Depends, FastAPI, Request, Response, WebSocket
 from fastapi.testclient import TestClient
 from starlette.testclient import WebSocketDenialResponse
 from tests.support.asgi import COOKIES, OTHER_SECRET, cookies, knock, make_auth
+from tests.support.axes import pairwise, spread
 from tests.support.tokens import claims_of
 
 from authx.dependencies import AuthXDependency
@@ -98,16 +99,14 @@ def proof(token):
 
 
 class TestDeletionByHand:
-    @pytest.mark.parametrize("path", ["/logout", "/bundle"])
-    @pytest.mark.parametrize("headers", FOREIGN, ids=str)
+    @pytest.mark.parametrize(("headers", "path"), spread(FOREIGN, ["/logout", "/bundle"]), ids=str)
     def test_a_foreign_page_deletes_nothing(self, site, path, headers, caplog):
         answer = knock(site, path, "POST", headers)
         assert (answer.status, answer.cookies) == (200, [])
         assert "JWT_CSRF_TRUSTED_ORIGINS" in caplog.text
         assert "evil" not in caplog.text
 
-    @pytest.mark.parametrize("path", ["/logout", "/bundle"])
-    @pytest.mark.parametrize("headers", OWN, ids=str)
+    @pytest.mark.parametrize(("headers", "path"), spread(OWN, ["/logout", "/bundle"]), ids=str)
     def test_an_own_page_or_a_program_deletes_them(self, site, path, headers, caplog):
         caplog.set_level(logging.WARNING)
         assert len(knock(site, path, "POST", headers).cookies) == 4
@@ -216,17 +215,19 @@ class TestTheCheck:
     """Where origins are configured, requests with cookies from elsewhere are refused."""
 
     @pytest.mark.parametrize(
-        "fields",
-        [
-            {"JWT_CSRF_TRUSTED_ORIGINS": ["https://front.example"]},
-            {"JWT_ORIGINS": ["https://door.example"]},
-            {"JWT_ORIGINS": ["https://door.example"], "JWT_CSRF_TRUSTED_ORIGINS": ["https://front.example"]},
-        ],
+        ("headers", "fields", "protect", "path"),
+        pairwise(
+            FOREIGN,
+            [
+                {"JWT_CSRF_TRUSTED_ORIGINS": ["https://front.example"]},
+                {"JWT_ORIGINS": ["https://door.example"]},
+                {"JWT_ORIGINS": ["https://door.example"], "JWT_CSRF_TRUSTED_ORIGINS": ["https://front.example"]},
+            ],
+            [True, False],
+            ["/save", "/save-unprotected"],
+        ),
         ids=str,
     )
-    @pytest.mark.parametrize("protect", [True, False])
-    @pytest.mark.parametrize("path", ["/save", "/save-unprotected"])
-    @pytest.mark.parametrize("headers", FOREIGN, ids=str)
     def test_a_foreign_page_is_refused_also_with_csrf_protection_off(self, fields, protect, path, headers):
         auth = make_auth(**COOKIES, **fields, JWT_COOKIE_CSRF_PROTECT=protect)
         answer = knock(make_site(auth), path, "POST", [*proof(auth.create_access_token("alice")), *headers])

@@ -11,9 +11,10 @@ def anyio_backend():
     return "asyncio"
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def store_url(request, tmp_path: Path):
-    return {"memory": "memory://", "sqlite": f"sqlite:///{tmp_path}/auth.db"}[request.param]
+@pytest.fixture
+def store_url():
+    """Where sessions are: what differs by store is tested in `tests/stores`, and here in `test_each_store`."""
+    return "memory://"
 
 
 @pytest.fixture

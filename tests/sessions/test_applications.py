@@ -174,10 +174,13 @@ def test_nothing_is_opened_at_construction(tmp_path):
     assert sum(service.store.calls.values()) == 0
 
 
-def test_an_instance_that_is_given_up_is_collected(store_url):
+@pytest.mark.parametrize("store", ["memory", "sqlite"])
+def test_an_instance_that_is_given_up_is_collected(store, sqlite_file):
+    url = f"sqlite:///{sqlite_file}" if store == "sqlite" else "memory://"
+
     # Without an application: FastAPI remembers the functions of routes.
     async def script():
-        auth = AuthX(AuthXConfig(JWT_SECRET_KEY=SECRET), store=store_url, clock=Clock())
+        auth = AuthX(AuthXConfig(JWT_SECRET_KEY=SECRET), store=url, clock=Clock())
         await auth.open()
         await auth.create_session("alice")
         await auth.close()

@@ -8,6 +8,7 @@ import httpx2
 import pytest
 from tests.sessions.test_reuse import lose, rotated
 from tests.sessions.world import AGENT, HOME, sid_of
+from tests.support.axes import spread
 from tests.support.tokens import bearer
 
 from authx import AuthX
@@ -125,8 +126,10 @@ async def test_an_account_that_is_gone_is_told_as_a_revoked_session(world):
     ]
 
 
-@pytest.mark.parametrize("path", ["/door", "/auth/refresh", "/hand", "/auth/logout"])
-@pytest.mark.parametrize("headers", [{}, {"X-CSRF-TOKEN": "wrong"}])
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [*spread(["/door", "/auth/refresh", "/hand", "/auth/logout"], [{}]), ("/door", {"X-CSRF-TOKEN": "wrong"})],
+)
 async def test_a_csrf_failure_is_told(site, path, headers):
     await site.login()
     site.told.clear()

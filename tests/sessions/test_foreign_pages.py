@@ -2,6 +2,7 @@
 
 import pytest
 from tests.sessions.world import foreign_token
+from tests.support.axes import spread
 
 pytestmark = pytest.mark.anyio
 RIGHT = {"username": "alice", "password": "right"}
@@ -12,6 +13,7 @@ FOREIGN = [
     {"Sec-Fetch-Site": "cross-site"},
     {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"},
 ]
+PATHS = ["/auth/logout", "/auth/logout/all", "/auth/refresh", "/auth/login", "/hand", "/both"]
 
 
 def as_a_form(site, path, headers, **more):
@@ -19,8 +21,7 @@ def as_a_form(site, path, headers, **more):
     return site.http.post(path, headers={"Cookie": ""} | FORM | headers, **more)
 
 
-@pytest.mark.parametrize("headers", FOREIGN, ids=str)
-@pytest.mark.parametrize("path", ["/auth/logout", "/auth/logout/all", "/auth/refresh", "/auth/login", "/hand", "/both"])
+@pytest.mark.parametrize(("path", "headers"), spread(PATHS, FOREIGN), ids=str)
 async def test_without_cookies_a_form_changes_none(site, path, headers):
     await site.login()
     answer = await as_a_form(site, path, headers)
@@ -29,8 +30,7 @@ async def test_without_cookies_a_form_changes_none(site, path, headers):
     assert (await site.http.get("/door")).status_code == 200
 
 
-@pytest.mark.parametrize("headers", FOREIGN, ids=str)
-@pytest.mark.parametrize("path", ["/auth/logout", "/auth/logout/all", "/auth/refresh", "/auth/login", "/hand", "/both"])
+@pytest.mark.parametrize(("path", "headers"), spread(PATHS, FOREIGN), ids=str)
 async def test_with_cookies_a_form_changes_nothing(site, path, headers):
     await site.login()
     writes = site.writes()
@@ -60,8 +60,7 @@ async def test_a_front_end_of_another_origin_logs_out_with_its_csrf_value(site, 
     assert len(answer.headers.get_list("set-cookie")) == 4
 
 
-@pytest.mark.parametrize("headers", FOREIGN, ids=str)
-@pytest.mark.parametrize("path", ["/auth/logout", "/auth/logout/all"])
+@pytest.mark.parametrize(("headers", "path"), spread(FOREIGN, ["/auth/logout", "/auth/logout/all"]), ids=str)
 async def test_a_token_in_the_form_s_address_deletes_no_cookies(make_world, path, headers):
     site = await make_world(JWT_TOKEN_LOCATION=["cookies", "query"])
     token = site.auth.create_access_token("mallory")
@@ -80,8 +79,7 @@ async def test_a_refresh_token_in_the_form_s_address_signs_nobody_in(make_world,
     assert "csrf_failed" in site.names()
 
 
-@pytest.mark.parametrize("path", ["/auth/login", "/enter/alice"])
-@pytest.mark.parametrize("headers", FOREIGN, ids=str)
+@pytest.mark.parametrize(("headers", "path"), spread(FOREIGN, ["/auth/login", "/enter/alice"]), ids=str)
 async def test_where_origins_are_checked_a_foreign_page_signs_nobody_in(make_world, path, headers):
     site = await make_world(JWT_TOKEN_LOCATION=["cookies"], JWT_ORIGINS=["https://testserver"])
     answer = await site.http.post(path, json=RIGHT, headers=headers)

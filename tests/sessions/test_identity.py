@@ -8,6 +8,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 from tests.sessions.world import sid_of
+from tests.support.axes import pairwise, spread
 from tests.support.inside import callbacks_of
 from tests.support.tokens import bearer, claims_of
 
@@ -74,6 +75,7 @@ NO_UIDS = {
     "an object": object(),
     "a class": str,
 }
+CALLS = ["create_access_token", "create_refresh_token", "create_token_pair"]
 NO_SUBJECTS = {"empty": "", "long": "a" * 256, "NUL": "a\0", "surrogate": "\ud800", "a long int": 10**255}
 
 
@@ -100,8 +102,10 @@ async def login_with(world, authenticate):
 # What authenticate may answer
 
 
-@pytest.mark.parametrize("kind", [at_once, awaited, promised])
-@pytest.mark.parametrize("form", UIDS)
+FORMS = [at_once, awaited, promised]
+
+
+@pytest.mark.parametrize(("form", "kind"), spread(UIDS, FORMS))
 async def test_a_user_id_that_authenticate_answers_is_logged_in(world, form, kind):
     uid, text = UIDS[form]
     answer = await login_with(world, kind(uid))
@@ -110,8 +114,7 @@ async def test_a_user_id_that_authenticate_answers_is_logged_in(world, form, kin
     assert [one.uid for one in await world.auth.list_sessions(uid)] == [text]
 
 
-@pytest.mark.parametrize("kind", [at_once, awaited, promised])
-@pytest.mark.parametrize("answer", [None, False])
+@pytest.mark.parametrize(("kind", "answer"), pairwise(FORMS, [None, False]))
 async def test_none_and_false_mean_wrong_credentials(world, answer, kind):
     refused = await login_with(world, kind(answer))
     assert (refused.status_code, refused.json()["code"]) == (401, "credentials_invalid")
@@ -125,8 +128,9 @@ async def test_a_text_that_no_user_id_can_be_means_wrong_credentials(world, form
     assert world.writes() == 0
 
 
-@pytest.mark.parametrize("kind", [at_once, awaited, promised])
-@pytest.mark.parametrize("form", ["empty", *(form for form in NO_UIDS if form not in ("None", "False"))])
+@pytest.mark.parametrize(
+    ("form", "kind"), spread(["empty", *(form for form in NO_UIDS if form not in ("None", "False"))], FORMS)
+)
 async def test_anything_else_that_authenticate_answers_logs_nobody_in_and_says_what_to_return(site, form, kind):
     before = await site.login()
     answer = NO_UIDS.get(form, "")
@@ -181,8 +185,7 @@ def test_every_call_that_makes_tokens_takes_the_same_user_ids(form):
     assert subjects == [text] * len(subjects)
 
 
-@pytest.mark.parametrize("form", NO_UIDS)
-@pytest.mark.parametrize("call", ["create_access_token", "create_refresh_token", "create_token_pair"])
+@pytest.mark.parametrize(("form", "call"), spread(NO_UIDS, CALLS))
 def test_no_token_is_made_for_a_value_of_another_type(call, form):
     auth = AuthX(AuthXConfig(JWT_SECRET_KEY=SECRET))
     with pytest.raises(TypeError, match=f"uid must be .* not {type(NO_UIDS[form]).__name__}"):
@@ -195,8 +198,7 @@ def test_the_function_that_signs_bare_tokens_refuses_them_too(form):
         create_token(NO_UIDS[form], SECRET)
 
 
-@pytest.mark.parametrize("form", NO_SUBJECTS)
-@pytest.mark.parametrize("call", ["create_access_token", "create_refresh_token", "create_token_pair"])
+@pytest.mark.parametrize(("form", "call"), spread(NO_SUBJECTS, CALLS))
 def test_no_token_is_made_for_a_text_that_no_user_id_can_be(call, form):
     auth = AuthX(AuthXConfig(JWT_SECRET_KEY=SECRET))
     with pytest.raises(ValueError, match="uid must have"):
@@ -276,8 +278,7 @@ def test_each_registration_is_a_decorator_with_and_without_parentheses(name):
     assert callbacks_of(auth) == []
 
 
-@pytest.mark.parametrize("name", REGISTRATIONS)
-@pytest.mark.parametrize("callback", ["alice", 7, True, {}])
+@pytest.mark.parametrize(("name", "callback"), spread(REGISTRATIONS, ["alice", 7, True, {}]))
 def test_what_cannot_be_called_is_no_callback(name, callback):
     auth = AuthX(AuthXConfig(JWT_SECRET_KEY=SECRET))
     with pytest.raises(TypeError, match=type(callback).__name__):

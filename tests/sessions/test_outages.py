@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from tests.sessions.test_retry_keys import K, code, exchanged, refresh
 from tests.sessions.world import DAY, GRACE, sid_of
+from tests.support.axes import spread
 from tests.support.inside import feed_of, outages_of, sessions_of
 from tests.support.waiting import until
 
@@ -138,16 +139,21 @@ async def an_unreadable_row(world):
 
 
 @pytest.mark.parametrize(
-    "event",
+    ("event", "age"),
     [
-        one_failed_statement,
-        a_stall_of_three_seconds,
-        an_outage_of_three_seconds,
-        eight_lost_races,
-        an_unreadable_row,
+        *spread(
+            [
+                one_failed_statement,
+                a_stall_of_three_seconds,
+                an_outage_of_three_seconds,
+                eight_lost_races,
+                an_unreadable_row,
+            ],
+            [GRACE + 0.001],
+        ),
+        (an_outage_of_three_seconds, 10 * DAY),
     ],
 )
-@pytest.mark.parametrize("age", [GRACE + 0.001, 10 * DAY])
 async def test_what_is_no_outage_helps_no_used_token(world, event, age):
     token = await rotated(world)
     world.clock.advance(age - 20)

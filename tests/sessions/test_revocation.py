@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 from tests.sessions.world import ACCESS_LIFE, DAY, GRACE, MAX_AGE, OTHER_SECRET, foreign_token, sid_of
+from tests.support.axes import spread
 from tests.support.inside import revoked_of
 from tests.support.tokens import bearer, claims_of
 from tests.support.waiting import SOON, until
@@ -107,8 +108,7 @@ async def by_logout(world, tokens):
 ENDINGS = [by_id, by_token, by_reuse, by_the_deletion_of_the_account, by_another_login, by_logout]
 
 
-@pytest.mark.parametrize("end", ENDINGS)
-@pytest.mark.parametrize("max_age", [90 * DAY, None])
+@pytest.mark.parametrize(("end", "max_age"), [*spread(ENDINGS, [90 * DAY, None]), (by_id, None), (by_token, 90 * DAY)])
 async def test_pruning_does_not_bring_a_revoked_session_s_access_token_back(make_world, end, max_age):
     world = await make_world(JWT_SESSION_MAX_AGE=max_age, JWT_REFRESH_TOKEN_EXPIRES=timedelta(days=7))
     tokens = await world.login()
@@ -407,9 +407,12 @@ async def test_what_is_no_session_id_has_no_session_and_another_type_is_an_error
 
 
 @pytest.mark.parametrize(
-    "uid", [None, True, False, b"alice", ["alice"], 1.0, {"id": 1}, object(), "", "a\0", "x" * 256]
+    ("uid", "call"),
+    spread(
+        [None, True, False, b"alice", ["alice"], 1.0, {"id": 1}, object(), "", "a\0", "x" * 256],
+        ["revoke_all_sessions", "list_sessions", "create_session"],
+    ),
 )
-@pytest.mark.parametrize("call", ["revoke_all_sessions", "list_sessions", "create_session"])
 async def test_a_call_for_what_is_no_uid_says_so(world, call, uid):
     with pytest.raises(ValueError if isinstance(uid, str) else TypeError, match="uid"):
         await getattr(world.auth, call)(uid)

@@ -5,6 +5,7 @@ from fastapi import WebSocket
 from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 from tests.sessions.world import World
+from tests.support.axes import spread
 from tests.support.tokens import bearer
 
 from authx.exceptions import StoreUnavailableError
@@ -36,21 +37,21 @@ def telling(error):
     return world, fail
 
 
-@pytest.mark.parametrize("error", [StoreUnavailableError, TellingError])
-@pytest.mark.parametrize(
-    ("operation", "method", "path"),
-    [
-        ("revocations", "GET", "/door"),
-        ("get", "GET", "/door"),
-        ("advance", "POST", "/auth/refresh"),
-        ("get", "POST", "/hand"),
-        ("revoke", "POST", "/auth/logout"),
-        ("revoke", "POST", "/auth/logout/all"),
-        ("list", "GET", "/auth/sessions"),
-        ("create", "POST", "/enter/alice"),
-    ],
-)
-async def test_a_client_is_told_nothing_about_the_store(caplog, error, operation, method, path):
+CALLS = [
+    ("revocations", "GET", "/door"),
+    ("get", "GET", "/door"),
+    ("advance", "POST", "/auth/refresh"),
+    ("get", "POST", "/hand"),
+    ("revoke", "POST", "/auth/logout"),
+    ("revoke", "POST", "/auth/logout/all"),
+    ("list", "GET", "/auth/sessions"),
+    ("create", "POST", "/enter/alice"),
+]
+
+
+@pytest.mark.parametrize(("call", "error"), spread(CALLS, [StoreUnavailableError, TellingError]), ids=str)
+async def test_a_client_is_told_nothing_about_the_store(caplog, call, error):
+    operation, method, path = call
     world, fail = telling(error)
     await world.auth.open()
     tokens = await world.login()

@@ -6,6 +6,7 @@ from contextlib import closing
 import jwt
 import pytest
 from tests.sessions.world import OTHER_SECRET, SECRET, sid_of
+from tests.support.axes import spread
 from tests.support.tokens import bearer, claims_of
 
 from authx import AuthX, AuthXConfig
@@ -29,27 +30,26 @@ async def test_a_session_id_of_another_user_is_refused(world):
     assert (await world.refresh(theirs["refresh_token"])).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "sid",
-    [
-        "",
-        "x",
-        7,
-        None,
-        [],
-        {},
-        True,
-        "01BA60D3-3800-7293-8E2F-3738899C2BD8",
-        "01ba60d3-3800-4293-8e2f-3738899c2bd8",
-        "01ba60d338007293-8e2f-3738899c2bd8",
-        "01ba60d3-3800-7293-8e2f-3738899c2bd8 ",
-        "01ba60d3-3800-7293-8e2f-3738899c2bd8\n",
-        "01ba60d3-3800-7293-8e2f-3738899c0000",
-        "' OR 1=1 --",
-        "a" * 5000,
-    ],
-)
-@pytest.mark.parametrize("kind", ["access", "refresh"])
+NO_SIDS = [
+    "",
+    "x",
+    7,
+    None,
+    [],
+    {},
+    True,
+    "01BA60D3-3800-7293-8E2F-3738899C2BD8",
+    "01ba60d3-3800-4293-8e2f-3738899c2bd8",
+    "01ba60d338007293-8e2f-3738899c2bd8",
+    "01ba60d3-3800-7293-8e2f-3738899c2bd8 ",
+    "01ba60d3-3800-7293-8e2f-3738899c2bd8\n",
+    "01ba60d3-3800-7293-8e2f-3738899c0000",
+    "' OR 1=1 --",
+    "a" * 5000,
+]
+
+
+@pytest.mark.parametrize(("sid", "kind"), spread(NO_SIDS, ["access", "refresh"]))
 async def test_a_sid_that_is_no_session_id_of_the_subject_is_refused(world, sid, kind):
     token = forge((await world.login())[f"{kind}_token"], sid=sid)
     writes = world.writes()
@@ -172,12 +172,23 @@ async def broken(make_process, sqlite_file):
     return break_it
 
 
+# Every call reads rows alike: a refresh meets all of them, the other calls one of each kind.
+FEW = [
+    ("generation", "many"),
+    ("created_at", 2**62),
+    ("expires_at", "never"),
+    ("sub", b"\xff"),
+    ("ip", b"\xff\xfe"),
+    ("device", "no JSON"),
+]
 # What only says something about a client is no reason to refuse it, and a rotation writes `rotated_at` anew.
 DECISIVE = [entry for entry in GARBAGE if entry[0] not in ("ip", "user_agent", "device", "rotated_at")]
 
 
-@pytest.mark.parametrize(("column", "value"), DECISIVE)
-@pytest.mark.parametrize("path", ["/auth/refresh", "/hand"])
+@pytest.mark.parametrize(
+    ("column", "value", "path"),
+    [*((*entry, "/auth/refresh") for entry in DECISIVE), *((*entry, "/hand") for entry in FEW if entry in DECISIVE)],
+)
 async def test_its_refresh_is_refused_and_told(broken, column, value, path):
     world, sick, _ = broken(column, value)
     answer = await world.refresh(sick["refresh_token"], path)
@@ -186,8 +197,10 @@ async def test_its_refresh_is_refused_and_told(broken, column, value, path):
     assert world.names() != []
 
 
-@pytest.mark.parametrize(("column", "value"), GARBAGE)
-@pytest.mark.parametrize("path", ["/auth/refresh", "/hand"])
+@pytest.mark.parametrize(
+    ("column", "value", "path"),
+    [*((*entry, "/auth/refresh") for entry in GARBAGE), *((*entry, "/hand") for entry in FEW)],
+)
 async def test_its_refresh_never_breaks(broken, column, value, path):
     world, sick, _ = broken(column, value)
     for _ in range(3):
@@ -195,7 +208,7 @@ async def test_its_refresh_never_breaks(broken, column, value, path):
         assert answer.status_code in (200, 401)
 
 
-@pytest.mark.parametrize(("column", "value"), GARBAGE)
+@pytest.mark.parametrize(("column", "value"), FEW)
 async def test_the_other_session_is_not_affected(broken, column, value):
     world, sick, well = broken(column, value)
     await world.refresh(sick["refresh_token"])
@@ -203,7 +216,7 @@ async def test_the_other_session_is_not_affected(broken, column, value):
     assert (await world.refresh(well["refresh_token"])).status_code == 200
 
 
-@pytest.mark.parametrize(("column", "value"), GARBAGE)
+@pytest.mark.parametrize(("column", "value"), FEW)
 async def test_the_list_shows_the_other_session(broken, column, value):
     world, _, well = broken(column, value)
     answer = await world.http.get("/auth/sessions", headers=bearer(well["access_token"]))
@@ -211,13 +224,13 @@ async def test_the_list_shows_the_other_session(broken, column, value):
     assert sid_of(well["access_token"]) in {one["session_id"] for one in answer.json()}
 
 
-@pytest.mark.parametrize(("column", "value"), GARBAGE)
+@pytest.mark.parametrize(("column", "value"), FEW)
 async def test_getting_it_never_breaks(broken, column, value):
     world, sick, _ = broken(column, value)
     await world.auth.get_session(sid_of(sick["access_token"]))
 
 
-@pytest.mark.parametrize(("column", "value"), GARBAGE)
+@pytest.mark.parametrize(("column", "value"), FEW)
 async def test_deleting_it_never_breaks(broken, column, value):
     world, sick, well = broken(column, value)
     answer = await world.http.delete(
@@ -226,7 +239,7 @@ async def test_deleting_it_never_breaks(broken, column, value):
     assert answer.status_code in (204, 404)
 
 
-@pytest.mark.parametrize(("column", "value"), GARBAGE)
+@pytest.mark.parametrize(("column", "value"), FEW)
 async def test_it_can_be_logged_out_and_ended(broken, column, value):
     world, sick, _ = broken(column, value)
     answer = await world.http.post("/auth/logout", headers=bearer(sick["refresh_token"]))
@@ -235,7 +248,7 @@ async def test_it_can_be_logged_out_and_ended(broken, column, value):
     assert await world.knock(sick["access_token"]) == 401
 
 
-@pytest.mark.parametrize(("column", "value"), GARBAGE)
+@pytest.mark.parametrize(("column", "value"), FEW)
 async def test_everything_of_the_user_can_be_ended(broken, column, value):
     world, sick, well = broken(column, value)
     await world.auth.revoke_all_sessions("alice", except_session=sid_of(well["access_token"]))

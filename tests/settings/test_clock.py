@@ -12,6 +12,7 @@ from fastapi import Depends, FastAPI
 from fastapi.testclient import TestClient
 from freezegun import freeze_time
 from tests.support.apps import SECRET, make_auth
+from tests.support.axes import spread
 from tests.support.tokens import bearer, claims_of
 
 import authx
@@ -189,12 +190,13 @@ def test_only_the_feeds_watch_over_a_silent_store_holds_a_clock_that_cannot_be_f
 # --- an instance's clock
 
 
-@pytest.mark.parametrize("fraction", [0.0, 0.001, 0.5, 0.999])
-@pytest.mark.parametrize("locations", [["headers"], ["cookies"]], ids=str)
-def test_a_token_of_900_seconds_says_so(store, fraction, locations):
+@pytest.mark.parametrize(
+    ("fraction", "locations"), spread([0.0, 0.001, 0.5, 0.999], [["headers"], ["cookies"]]), ids=str
+)
+def test_a_token_of_900_seconds_says_so(fraction, locations):
     clock = Clock(1_900_000_000 + fraction)
     config = AuthXConfig(JWT_SECRET_KEY=SECRET, JWT_TOKEN_LOCATION=locations, JWT_COOKIE_CSRF_PROTECT=False)
-    with serve(AuthX(config, store=store, clock=clock)) as client:
+    with serve(AuthX(config, store="memory://", clock=clock)) as client:
         body = login(client)
         assert (body["expires_in"], body["refresh_expires_in"]) == (900, 20 * DAY)
         clock.advance(600.3)
