@@ -82,13 +82,13 @@ def flip(encoded: bytes, bit: int) -> bytes:
 
 
 @pytest.mark.parametrize("algorithm", HMACS)
-@pytest.mark.parametrize("length", [1, 15, 32, 63, 64, 65, 127, 128, 129, 1000])
-def test_a_secret_signs_with_the_hmac_of_its_algorithm(algorithm, length):
+def test_a_secret_of_any_length_signs_with_the_hmac_of_its_algorithm(algorithm):
     secret = bytes(range(1, 256)) * 4
-    expected = hmac.digest(secret[:length], MESSAGE, HMACS[algorithm])
-    key = key_from_secret(secret[:length], algorithm)
-    assert base64url.decode(key.sign(MESSAGE)) == expected
-    assert key.verify(MESSAGE, base64url.encode(expected))
+    for length in (1, 15, 32, 63, 64, 65, 127, 128, 129, 1000):
+        expected = hmac.digest(secret[:length], MESSAGE, HMACS[algorithm])
+        key = key_from_secret(secret[:length], algorithm)
+        assert base64url.decode(key.sign(MESSAGE)) == expected
+        assert key.verify(MESSAGE, base64url.encode(expected))
 
 
 @given(st.binary(min_size=1, max_size=200), st.binary(max_size=300), st.sampled_from(sorted(HMACS)))
@@ -134,13 +134,11 @@ def test_an_empty_secret_is_refused(secret):
 
 
 @pytest.mark.parametrize("kind", ["RSA", "P-256", "Ed25519"])
-@pytest.mark.parametrize("algorithm", HMACS)
-def test_a_pem_key_is_no_secret(kind, algorithm):
+def test_a_pem_key_is_no_secret(kind):
     for pem in (public_pem(private(kind)), private_pem(private(kind)), " \n" + public_pem(private(kind))):
-        with pytest.raises(BadConfigurationError):
-            key_from_secret(pem, algorithm)
-        with pytest.raises(BadConfigurationError):
-            key_from_secret(pem.encode(), algorithm)
+        for secret in (pem, pem.encode()):
+            with pytest.raises(BadConfigurationError, match="PEM or SSH key"):
+                key_from_secret(secret, "HS256")
 
 
 @pytest.mark.parametrize("kind", ["RSA", "P-256", "P-384", "P-521", "Ed25519"])

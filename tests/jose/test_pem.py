@@ -93,11 +93,10 @@ WRAPPINGS = {
 
 
 @pytest.mark.parametrize("wrap", WRAPPINGS.values(), ids=WRAPPINGS)
-@pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
-def test_a_key_is_read_whatever_the_environment_made_of_its_line_breaks(algorithm, wrap):
-    signer = key_from_pem(wrap(private(algorithm)), algorithm)
-    for material in (public(algorithm), certificate_pem(algorithm)):
-        verifier = key_from_pem(wrap(material), algorithm)
+def test_a_key_is_read_whatever_the_environment_made_of_its_line_breaks(wrap):
+    signer = key_from_pem(wrap(private("RS256")), "RS256")
+    for material in (public("RS256"), certificate_pem("RS256")):
+        verifier = key_from_pem(wrap(material), "RS256")
         assert verifier.verify(MESSAGE, signer.sign(MESSAGE))
         assert (verifier.kid, verifier.can_sign) == (signer.kid, False)
 
@@ -196,14 +195,14 @@ def test_what_cannot_be_read_is_refused_with_what_to_do_and_without_a_part_of_it
     assert not any(part in message for part in (line.strip() for line in text.splitlines()[1:-1]) if len(part) > 5)
 
 
-@pytest.mark.parametrize("field", ["JWT_PUBLIC_KEY", "JWT_PREVIOUS_PUBLIC_KEY"])
 @pytest.mark.parametrize("wrap", WRAPPINGS.values(), ids=WRAPPINGS)
-def test_a_private_key_in_the_place_of_a_public_one_is_refused_in_every_form(field, wrap):
+def test_a_private_key_in_the_place_of_a_public_one_is_refused_in_every_form(wrap):
     material = wrap(private("ES256"))
     text = material.decode() if isinstance(material, bytes) else material
-    with pytest.raises(BadConfigurationError, match=f"{field} holds a private key") as refusal:
-        build_ring(AuthXConfig(**{"JWT_ALGORITHM": "ES256", "JWT_PUBLIC_KEY": public("ES256")} | {field: text}))
-    assert body(private("ES256"))[:20] not in str(refusal.value)
+    for field in ("JWT_PUBLIC_KEY", "JWT_PREVIOUS_PUBLIC_KEY"):
+        with pytest.raises(BadConfigurationError, match=f"{field} holds a private key") as refusal:
+            build_ring(AuthXConfig(**{"JWT_ALGORITHM": "ES256", "JWT_PUBLIC_KEY": public("ES256")} | {field: text}))
+        assert body(private("ES256"))[:20] not in str(refusal.value)
 
 
 @pytest.mark.parametrize("material", [public, certificate_pem])
