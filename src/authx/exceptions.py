@@ -2,7 +2,7 @@
 
 Each class carries a stable `code` for programs, the `action` a front end should take next, the HTTP
 status in both status modes, and the `error` of its `WWW-Authenticate` challenge (RFC 6750 section 3.1).
-Nothing in this module knows a web framework.
+Nothing in this module knows a web framework. It is one file, for all of them form one family.
 """
 
 from collections.abc import Sequence

@@ -34,16 +34,12 @@ _EARLIEST: Final = 1_000_000_000
 
 
 class Issued(NamedTuple):
-    """A new token.
-
-    Attributes:
-        token: The compact token.
-        expires_at: Seconds since 1970 at which it ends; `None`: never.
-        csrf: Its CSRF value; empty where it needs none.
-    """
+    """A new token."""
 
     token: str
+    # Seconds since 1970; `None`: never.
     expires_at: int | None
+    # Empty where the token needs none.
     csrf: str
 
     def __repr__(self) -> str:
@@ -51,15 +47,12 @@ class Issued(NamedTuple):
 
 
 class SessionIds:
-    """Makes session ids, none earlier than a cutoff of its subject.
-
-    Attributes:
-        newest: Milliseconds since 1970 of the newest id made here.
-        floor: Returns from when on a subject's new sessions live, in milliseconds.
-    """
+    """Makes session ids, none earlier than a cutoff of its subject."""
 
     def __init__(self) -> None:
+        # Milliseconds since 1970 of the newest id made here.
         self.newest = 0
+        # Returns from when on a subject's new sessions live, in milliseconds.
         self.floor: Callable[[str], int] | None = None
         self._lock = Lock()
 
@@ -73,46 +66,26 @@ class SessionIds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenRequest:
-    """What an application may say about one new token.
-
-    Attributes:
-        uid: The subject.
-        expiry: When it ends; `None` as configured.
-        data: Further claims.
-        audience: `aud`; `None` as configured, empty for none.
-        scopes: `scopes`; `None` for none.
-        headers: Further members of the JOSE header.
-        fresh: Whether the user has just proved who they are.
-        sid: The session it belongs to; `None` begins one of its own.
-        csrf: The session's CSRF value; `None` makes a random one.
-        latest: Seconds since 1970 at which it ends at the latest; `None` for no bound.
-    """
+    """What an application may say about one new token."""
 
     uid: UID
+    # `None`: as configured, here and for the audience.
     expiry: datetime | timedelta | float | None = None
     data: Mapping[str, Any] | None = None
     audience: StringOrSequence | None = None
     scopes: Sequence[str] | None = None
     headers: Mapping[str, Any] | None = None
     fresh: bool = False
+    # `None` begins a session.
     sid: str | None = None
+    # The session's CSRF value; `None` makes a random one.
     csrf: str | None = field(default=None, repr=False)
+    # Seconds since 1970 at which it ends at the latest.
     latest: int | None = None
 
 
 class LoginDetails(NamedTuple):
-    """What an application may say about a login.
-
-    Attributes:
-        fresh: Whether the access token is fresh.
-        data: Further claims of both tokens.
-        scopes: What both tokens allow.
-        audience: `aud` of both.
-        headers: Further members of both JOSE headers.
-        access_expiry: When the access token ends.
-        refresh_expiry: When the refresh token ends.
-        device_info: What to note about the device.
-    """
+    """What an application may say about a login; freshness is the access token's, the rest is for both tokens."""
 
     fresh: bool
     data: Mapping[str, Any] | None
@@ -126,34 +99,25 @@ class LoginDetails(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issuer:
-    """Makes access and refresh tokens as one configuration says.
+    """Makes access and refresh tokens as one configuration says."""
 
-    Attributes:
-        signer: The key that signs; `None` if this application only verifies.
-        missing_key_message: What to say when it is missing.
-        lifetimes: Lifetime of each type; `None` for tokens without `exp`.
-        csrf_types: The types whose tokens carry a CSRF value.
-        audience: `aud` by default.
-        issuer: `iss`, if any.
-        not_before: Whether tokens carry `nbf`.
-        identity_claim: The claim that holds the subject beside `sub`.
-        login_type: `login_type`, if the instance has one.
-        checks_login_type: Whether it accepts tokens of its own login type alone, or of none if it has none.
-        ids: Makes session ids.
-        max_age: How long a session lasts at most; `None` for no bound.
-    """
-
+    # `None` where the application only verifies; then the message says which setting is missing.
     signer: Key | None
     missing_key_message: str
+    # `None`: tokens without `exp`.
     lifetimes: Mapping[TokenType, timedelta | None]
+    # The types whose tokens carry a CSRF value.
     csrf_types: frozenset[TokenType]
     audience: StringOrSequence | None
     issuer: str | None
+    # Whether tokens carry `nbf`.
     not_before: bool
     identity_claim: str
     login_type: str | None
+    # Whether the instance accepts tokens of its own login type alone, or of none if it has none.
     checks_login_type: bool
     ids: SessionIds
+    # How long a session lasts at most.
     max_age: timedelta | None = None
 
     def access_token(self, request: TokenRequest, now: float) -> Issued:

@@ -21,17 +21,7 @@ _CLOCK_SKEW: Final = 10.0
 
 
 class Verified:
-    """The claims of a verified token. They are shared: do not change them, and hand out `payload()`.
-
-    Attributes:
-        claims: The claims, of good shape.
-        expires: Seconds since 1970 from which on they are too old.
-        begins: Seconds since 1970 before which they are too young.
-        kind: The token's type, as it says.
-        known_at: Seconds since 1970 at which it was last known not to be revoked: when it was issued, or later.
-        cleared_in: The state of the revocation feed in which it was found not to be revoked.
-        cleared_until: Seconds since 1970 until which that state answers for it.
-    """
+    """The claims of a verified token; they are shared: do not change them, and hand out `payload()`."""
 
     __slots__ = (
         "_asked",
@@ -47,10 +37,13 @@ class Verified:
 
     def __init__(self, claims: JSONObject, expires: float, begins: float) -> None:
         self.claims = claims
+        # Seconds since 1970: good strictly before the one, and from the other on.
         self.expires = expires
         self.begins = begins
         self.kind = claims.get("type")
+        # Seconds since 1970 at which it was last known not to be revoked: when it was issued, or later.
         self.known_at: float = claims["iat"]  # type: ignore[assignment]
+        # The state of the revocation feed in which it was found not to be revoked, and until when that answers for it.
         self.cleared_in: object = None
         self.cleared_until = 0.0
         self._asked = False
@@ -75,19 +68,6 @@ class Verifier:
 
     A token once verified is remembered, text and claims, until its `exp`. Times are checked again each
     time; everything else depends on the text and on this object alone.
-
-    Args:
-        ring: The keys that may have signed.
-        leeway: Seconds by which `exp` may be past.
-        issuer: The expected `iss`, if any.
-        audience: The expected `aud` values, if any.
-        identity_claim: The claim that holds the subject.
-        login_type: The login type that a token must be of, if the instance has one.
-        checks_login_type: Whether an instance without a login type refuses tokens that have one: where there is a
-            store, their sessions and revocations are in a namespace that it does not read.
-        may_lack_exp: Types whose tokens may go without `exp`.
-        max_age: Seconds that a session lasts at most, and with it its access tokens; `None` for no bound.
-        remember: How many tokens to remember; 0 turns it off.
     """
 
     __slots__ = (
@@ -126,8 +106,11 @@ class Verifier:
         self._audience = audience
         self._identity_claim = identity_claim
         self._login_type = login_type
+        # With a store, tokens of another login type have their sessions and revocations in a namespace not read here.
         self._checks_login_type = checks_login_type or login_type is not None
+        # Types whose tokens may go without `exp`.
         self._may_lack_exp = may_lack_exp
+        # Seconds that a session lasts at most, and with it its access tokens.
         self._max_age = max_age
         self._room = remember
         self._remembered: OrderedDict[bytes, Verified] = OrderedDict()
