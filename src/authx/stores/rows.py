@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Final, TypeVar
 
-from authx.core.ids import session_created_at
+from authx.core.ids import is_session_id, session_created_at
 from authx.core.session import Cutoff, Revocation, Rotation, Session, is_sound, kills
 from authx.exceptions import BadConfigurationError
 from authx.stores.protocol import InvalidRowError
@@ -165,7 +165,7 @@ def subject_cutoff(sid: str, at: Any, spared: Any, everyone: Any) -> Cutoff | No
     if at is None and everyone is None:
         return None
     own, all_subjects = at or 0, everyone or 0
-    if type(own) is not int or type(all_subjects) is not int or not (spared is None or type(spared) is str):
+    if type(own) is not int or type(all_subjects) is not int or not (spared is None or is_session_id(spared)):
         raise InvalidRowError(sid)
     if spared is not None and kills(Cutoff(at=all_subjects), spared, session_created_at(spared)):
         spared = None
