@@ -13,7 +13,7 @@ from authx.stores import Rotation, Store, open_store
 from authx.stores.postgresql import PostgreSQLStore
 from authx.stores.redis import RedisStore
 from authx.stores.redis.keys import digest_of
-from authx.stores.sqlite.statements import statements as sqlite_statements
+from authx.stores.sqlite.statements import Statements as SQLiteStatements
 from benchmarks.cases import Case, CaseError, Facts
 from benchmarks.stores.rows import ADDRESS, AGENT, DAY, RETRY_HASH, Moving, begin, fill, now
 from benchmarks.stores.servers import KINDS, folder, url
@@ -80,7 +80,7 @@ class BareSQLite:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._statement = sqlite_statements("authx_").advance
+        self._statement = SQLiteStatements("authx_").advance
 
     async def open(self, sessions: list[Moving]) -> None:
         store = open_store(self._url)
@@ -93,7 +93,7 @@ class BareSQLite:
 
     async def advance(self, one: Moving) -> int:
         at = now()
-        values = (one.sid, one.sub, one.generation, one.generation + 1, at, at + 20 * DAY, ADDRESS, AGENT, RETRY_HASH)
+        values = (one.sid, one.sub, one.generation, one.generation + 1, at, at + 20 * DAY, RETRY_HASH, ADDRESS, AGENT)
         rows = self._connection.execute(self._statement, values).fetchall()
         return one.generation + len(rows)
 
@@ -132,7 +132,7 @@ class BarePostgreSQL:
         statement = await self._free.get()
         try:
             rows = await statement.fetch(
-                one.sid, one.sub, one.generation, one.generation + 1, at, at + 20 * DAY, ADDRESS, AGENT, RETRY_HASH
+                one.sid, one.sub, one.generation, one.generation + 1, at, at + 20 * DAY, RETRY_HASH, ADDRESS, AGENT
             )
         finally:
             self._free.put_nowait(statement)

@@ -419,7 +419,7 @@ async def test_a_rotation_touches_no_index(store, raw, postgres_prefix):
     await store.create(row)
     async with raw.transaction():
         moved = await raw.fetch(
-            store._sql.advance, row.sid, row.sub, 1, 2, NOW + 1, row.expires_at + DAY, "192.0.2.9", "other", None
+            store._sql.advance, row.sid, row.sub, 1, 2, NOW + 1, row.expires_at + DAY, None, "192.0.2.9", "other"
         )
         assert len(moved) == 1
         updates = await raw.fetchval(

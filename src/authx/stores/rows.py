@@ -1,6 +1,7 @@
 """How a row becomes a record, in every store: the one place where what was read is checked."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import fields
 from operator import attrgetter
 from typing import Any, Final, TypeVar
 
@@ -13,8 +14,6 @@ __all__ = [
     "COLUMNS",
     "KEEP_REVOCATIONS",
     "KEEP_SESSIONS",
-    "ROTATION_COLUMNS",
-    "checked",
     "in_batches",
     "is_live",
     "known_version",
@@ -28,35 +27,13 @@ __all__ = [
     "subject_cutoff",
 ]
 
-# The order in which every statement takes and returns a session.
-COLUMNS: Final = (
-    "sid",
-    "sub",
-    "generation",
-    "created_at",
-    "rotated_at",
-    "expires_at",
-    "revoked_at",
-    "revoked_reason",
-    "ip",
-    "user_agent",
-    "device",
-    "retry_hash",
-)
+# The order in which statements take and return a session.
+COLUMNS: Final = tuple(field.name for field in fields(Session))
 session_values: Final[Callable[[Session], tuple[str | int | None, ...]]] = attrgetter(*COLUMNS)
-# The order in which every statement takes a rotation.
-ROTATION_COLUMNS: Final = (
-    "sid",
-    "sub",
-    "from_generation",
-    "to_generation",
-    "at",
-    "expires_at",
-    "ip",
-    "user_agent",
-    "retry_hash",
+# The order in which statements take a rotation is that of its fields.
+rotation_values: Final[Callable[[Rotation], tuple[str | int | None, ...]]] = attrgetter(
+    *(field.name for field in fields(Rotation))
 )
-rotation_values: Final[Callable[[Rotation], tuple[str | int | None, ...]]] = attrgetter(*ROTATION_COLUMNS)
 # Milliseconds for which rows are kept after nothing can need them: clocks differ.
 KEEP_SESSIONS: Final = 86_400_000
 KEEP_REVOCATIONS: Final = 60_000
@@ -65,35 +42,27 @@ _Raw = TypeVar("_Raw")
 _What = TypeVar("_What")
 
 
-def checked(session: Session) -> Session:
-    """Return a session that was read from a store, or raise `InvalidRowError`; its values may be of any type before."""
-    # `type` and not `isinstance`: a bool is no number here, and no driver makes subclasses.
-    if (
-        type(session.sid) is str
-        and type(session.sub) is str
-        and type(session.generation) is int
-        and type(session.created_at) is int
-        and type(session.rotated_at) is int
-        and (session.expires_at is None or type(session.expires_at) is int)
-        and (session.revoked_at is None or type(session.revoked_at) is int)
-        and (session.revoked_reason is None or type(session.revoked_reason) is str)
-        and (session.ip is None or type(session.ip) is str)
-        and (session.user_agent is None or type(session.user_agent) is str)
-        and (session.device is None or type(session.device) is str)
-        and (session.retry_hash is None or type(session.retry_hash) is str)
-        and is_sound(session)
-    ):
-        return session
-    raise InvalidRowError(str(session.sid))
-
-
 def session_from(row: Sequence[Any]) -> Session:
-    """Make a session of the values of `COLUMNS`, or raise `InvalidRowError`."""
+    """Make a session of the values of `COLUMNS`, which may be of any type, or raise `InvalidRowError`."""
     sid, sub, generation, created_at, rotated_at, expires_at, revoked_at, reason, ip, user_agent, device, retry_hash = (
         row
     )
-    return checked(
-        Session(
+    # `type` and not `isinstance`: a bool is no number here, and no driver makes subclasses.
+    if (
+        type(sid) is str
+        and type(sub) is str
+        and type(generation) is int
+        and type(created_at) is int
+        and type(rotated_at) is int
+        and (expires_at is None or type(expires_at) is int)
+        and (revoked_at is None or type(revoked_at) is int)
+        and (reason is None or type(reason) is str)
+        and (ip is None or type(ip) is str)
+        and (user_agent is None or type(user_agent) is str)
+        and (device is None or type(device) is str)
+        and (retry_hash is None or type(retry_hash) is str)
+    ):
+        session = Session(
             sid=sid,
             sub=sub,
             generation=generation,
@@ -107,7 +76,9 @@ def session_from(row: Sequence[Any]) -> Session:
             device=device,
             retry_hash=retry_hash,
         )
-    )
+        if is_sound(session):
+            return session
+    raise InvalidRowError(str(sid))
 
 
 def rotated_from(found: Sequence[Any], rotation: Rotation) -> Session:
@@ -115,22 +86,9 @@ def rotated_from(found: Sequence[Any], rotation: Rotation) -> Session:
 
     What it found is created_at, expires_at, revoked_reason and device.
     """
-    created_at, expires_at, reason, device = found
-    return checked(
-        Session(
-            sid=rotation.sid,
-            sub=rotation.sub,
-            generation=rotation.to_generation,
-            created_at=created_at,
-            rotated_at=rotation.at,
-            expires_at=expires_at,
-            revoked_reason=reason,
-            ip=rotation.ip,
-            user_agent=rotation.user_agent,
-            device=device,
-            retry_hash=rotation.retry_hash,
-        )
-    )
+    one, (created_at, expires_at, reason, device) = rotation, found
+    numbers = one.to_generation, created_at, one.at, expires_at, None
+    return session_from((one.sid, one.sub, *numbers, reason, one.ip, one.user_agent, device, one.retry_hash))
 
 
 def readable(rows: Iterable[_Raw], read: Callable[[_Raw], Session]) -> list[Session]:

@@ -11,7 +11,7 @@ from authx.stores.per_loop import PerLoop
 from authx.stores.postgresql.connections import Connections, Facts, OwnServer, Pool, PoolServer, Server
 from authx.stores.postgresql.errors import refused
 from authx.stores.postgresql.listener import Listener
-from authx.stores.postgresql.statements import SCHEMA_VERSION, schema, statements
+from authx.stores.postgresql.statements import SCHEMA_VERSION, Statements, schema
 from authx.stores.postgresql.text import key, note, read_revocation, read_session
 from authx.stores.postgresql.url import read_url
 from authx.stores.prefixes import namespace_prefix, require_prefix
@@ -23,6 +23,8 @@ from authx.stores.rows import (
     known_version,
     readable,
     rotated_from,
+    rotation_values,
+    session_values,
     subject_cutoff,
 )
 
@@ -91,7 +93,7 @@ class PostgreSQLStore:
     ) -> None:
         self._prefix = require_prefix(prefix)
         self._tables = schema(prefix)
-        self._sql = statements(prefix)
+        self._sql = Statements(prefix)
         self._url, self._pool, self._asked = url, pool, connections
         # The prefixes that take connections of the pool: this store, if it is used, and its namespaces.
         self._sharing: set[str] = set()
@@ -157,21 +159,9 @@ class PostgreSQLStore:
     async def create(self, session: Session) -> bool:
         """Insert a session if its id is not taken. See `Store.create`."""
         opened = self._opened.here() or await self._opened.get()
-        rows = await opened.connections.fetch(
-            self._sql.create,
-            key(session.sid),
-            key(session.sub),
-            session.generation,
-            session.created_at,
-            session.rotated_at,
-            session.expires_at,
-            session.revoked_at,
-            note(session.revoked_reason),
-            note(session.ip),
-            note(session.user_agent),
-            note(session.device),
-            session.retry_hash,
-        )
+        _, _, *rest = session_values(session)
+        values = (note(value) if isinstance(value, str) else value for value in rest)
+        rows = await opened.connections.fetch(self._sql.create, key(session.sid), key(session.sub), *values)
         return bool(rows)
 
     async def get(self, sid: str, sub: str | None = None) -> tuple[Session | None, Cutoff | None]:
@@ -195,18 +185,8 @@ class PostgreSQLStore:
         ip, user_agent = note(rotation.ip), note(rotation.user_agent)
         if ip != rotation.ip or user_agent != rotation.user_agent:
             rotation = replace(rotation, ip=ip, user_agent=user_agent)
-        rows = await opened.connections.fetch(
-            self._advance,
-            key(rotation.sid),
-            key(rotation.sub),
-            rotation.from_generation,
-            rotation.to_generation,
-            rotation.at,
-            rotation.expires_at,
-            ip,
-            user_agent,
-            rotation.retry_hash,
-        )
+        _, _, *rest = rotation_values(rotation)
+        rows = await opened.connections.fetch(self._advance, key(rotation.sid), key(rotation.sub), *rest)
         return rotated_from(rows[0], rotation) if rows else None
 
     async def revoke(self, revocation: Revocation) -> Revocation:

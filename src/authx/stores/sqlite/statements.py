@@ -1,13 +1,12 @@
 # ruff: noqa: S608 - all that is written into a statement is the prefix, which is checked
 """The tables of the SQLite store, and its statements."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from authx.stores.prefixes import require_prefix
 from authx.stores.rows import COLUMNS
 
-__all__ = ["SCHEMA_VERSION", "Statements", "schema", "statements"]
+__all__ = ["SCHEMA_VERSION", "Statements", "schema"]
 
 SCHEMA_VERSION: Final = 2
 
@@ -81,75 +80,49 @@ def schema(prefix: str = "authx_") -> str:
     return _TABLES.format(p=require_prefix(prefix), version=SCHEMA_VERSION)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Statements:
-    """The store's statements, for one prefix; parameters are numbered in the order of their first use."""
+    """The store's statements, for a prefix that has been checked."""
 
-    has_tables: str
-    version: str
-    columns: str
-    add_retry_hash: str
-    upgraded: str
-    create: str
-    get: str
-    list: str
-    advance: str
-    revoke_session: str
-    spares: str
-    cut_off: str
-    cut_off_everyone: str
-    note: str
-    revocations: str
-    newest: str
-    count_live: str
-    due: str
-    postpone: str
-    prune_session: str
-    prune_revocations: str
-
-
-def statements(prefix: str) -> Statements:
-    """Write the statements for a prefix that has been checked."""
-    columns = ", ".join(COLUMNS)
-    row = ", ".join(f"s.{name}" for name in COLUMNS)
-    everyone = f"(SELECT value FROM {prefix}meta WHERE name = 'everyone')"
-    return Statements(
-        has_tables=f"SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = '{prefix}meta'",
-        version=f"SELECT value FROM {prefix}meta WHERE name = 'schema_version'",
-        columns=f"SELECT name FROM pragma_table_info('{prefix}sessions')",
-        add_retry_hash=f"ALTER TABLE {prefix}sessions ADD COLUMN retry_hash TEXT",
-        upgraded=f"UPDATE {prefix}meta SET value = {SCHEMA_VERSION} WHERE name = 'schema_version' AND value = 1",
-        create=f"""
+    def __init__(self, prefix: str) -> None:
+        columns = ", ".join(COLUMNS)
+        row = ", ".join(f"s.{name}" for name in COLUMNS)
+        everyone = f"(SELECT value FROM {prefix}meta WHERE name = 'everyone')"
+        self.has_tables = f"SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = '{prefix}meta'"
+        self.version = f"SELECT value FROM {prefix}meta WHERE name = 'schema_version'"
+        self.columns = f"SELECT name FROM pragma_table_info('{prefix}sessions')"
+        self.add_retry_hash = f"ALTER TABLE {prefix}sessions ADD COLUMN retry_hash TEXT"
+        self.upgraded = f"UPDATE {prefix}meta SET value = {SCHEMA_VERSION} WHERE name = 'schema_version' AND value = 1"
+        self.create = f"""
             INSERT INTO {prefix}sessions ({columns}, prune_at)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?6)
-            ON CONFLICT (sid) DO NOTHING""",
-        get=f"""
+            ON CONFLICT (sid) DO NOTHING"""
+        self.get = f"""
             SELECT {row}, c.at, c.spared, {everyone}
             FROM (SELECT 1) LEFT JOIN {prefix}sessions AS s ON s.sid = ?1
-            LEFT JOIN {prefix}cutoffs AS c ON c.sub = coalesce(?2, s.sub)""",
-        list=f"""
+            LEFT JOIN {prefix}cutoffs AS c ON c.sub = coalesce(?2, s.sub)"""
+        self.list = f"""
             SELECT {row}
             FROM {prefix}sessions AS s LEFT JOIN {prefix}cutoffs AS c ON c.sub = s.sub
             WHERE s.sub = ?1 AND s.revoked_at IS NULL AND (s.expires_at IS NULL OR s.expires_at > ?2)
                 AND (c.at IS NULL OR s.created_at >= c.at OR s.sid = c.spared)
                 AND s.created_at >= coalesce({everyone}, 0)
-            ORDER BY s.created_at DESC, s.sid DESC LIMIT ?3""",
+            ORDER BY s.created_at DESC, s.sid DESC LIMIT ?3"""
         # Returns what of the new row the caller does not know.
-        advance=f"""
+        self.advance = f"""
             UPDATE {prefix}sessions SET
                 generation = ?4,
                 rotated_at = ?5,
                 expires_at = CASE WHEN expires_at IS NULL OR ?6 IS NULL THEN NULL ELSE max(expires_at, ?6) END,
-                ip = ?7,
-                user_agent = ?8,
-                retry_hash = ?9
+                retry_hash = ?7,
+                ip = ?8,
+                user_agent = ?9
             WHERE sid = ?1 AND sub = ?2 AND generation = ?3
                 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?5)
                 AND NOT EXISTS (SELECT 1 FROM {prefix}cutoffs AS c
                     WHERE c.sub = ?2 AND c.at > created_at AND c.spared IS NOT ?1)
                 AND created_at >= coalesce({everyone}, 0)
-            RETURNING created_at, expires_at, revoked_reason, device""",
-        revoke_session=f"""
+            RETURNING created_at, expires_at, revoked_reason, device"""
+        self.revoke_session = f"""
             INSERT INTO {prefix}sessions
                 (sid, sub, generation, created_at, rotated_at, expires_at, revoked_at, revoked_reason, prune_at)
             VALUES (?1, ?2, 0, ?3, ?3, ?4, ?5, ?6, ?4)
@@ -157,48 +130,47 @@ def statements(prefix: str) -> Statements:
                 expires_at = CASE WHEN expires_at IS NULL OR excluded.expires_at IS NULL THEN NULL
                     ELSE max(expires_at, excluded.expires_at) END,
                 revoked_at = coalesce(revoked_at, excluded.revoked_at),
-                revoked_reason = CASE WHEN revoked_at IS NULL THEN excluded.revoked_reason ELSE revoked_reason END""",
+                revoked_reason = CASE WHEN revoked_at IS NULL THEN excluded.revoked_reason ELSE revoked_reason END"""
         # A session without a row is one that was never refreshed, and may be spared.
-        spares=f"""
+        self.spares = f"""
             SELECT NOT EXISTS (SELECT 1 FROM {prefix}sessions
                     WHERE sid = ?1 AND (sub <> ?2 OR revoked_at IS NOT NULL))
                 AND NOT EXISTS (SELECT 1 FROM {prefix}cutoffs
                     WHERE sub = ?2 AND at > ?3 AND spared IS NOT ?1)
-                AND ?3 >= coalesce({everyone}, 0)""",
-        cut_off=f"""
+                AND ?3 >= coalesce({everyone}, 0)"""
+        self.cut_off = f"""
             INSERT INTO {prefix}cutoffs AS c (sub, at, spared)
             VALUES (?1, max(?2, coalesce((SELECT max(created_at) + 1 FROM {prefix}sessions WHERE sub = ?1), 0)), ?3)
             ON CONFLICT (sub) DO UPDATE SET at = max(c.at, excluded.at), spared = excluded.spared
-            RETURNING at""",
-        cut_off_everyone=f"""
+            RETURNING at"""
+        self.cut_off_everyone = f"""
             INSERT INTO {prefix}meta AS m (name, value) VALUES ('everyone', ?1)
             ON CONFLICT (name) DO UPDATE SET value = max(m.value, excluded.value)
-            RETURNING value""",
+            RETURNING value"""
         # Replacing gives a repeated revocation a new number, so that a reader sees it again.
-        note=f"""
+        self.note = f"""
             INSERT OR REPLACE INTO {prefix}revocations (kind, key, at, until, reason, sub, spared)
             SELECT ?1, ?2, ?3,
                 CASE WHEN ?4 IS NULL OR (old.number IS NOT NULL AND old.until IS NULL) THEN NULL
                     ELSE max(?4, coalesce(old.until, 0)) END,
                 ?5, ?6, ?7
-            FROM (SELECT 1) LEFT JOIN {prefix}revocations AS old ON old.kind = ?1 AND old.key = ?2""",
-        revocations=f"""
+            FROM (SELECT 1) LEFT JOIN {prefix}revocations AS old ON old.kind = ?1 AND old.key = ?2"""
+        self.revocations = f"""
             SELECT number, kind, key, at, until, reason, sub, spared FROM {prefix}revocations
-            WHERE number >= ?1 ORDER BY number LIMIT ?2""",
-        newest=f"SELECT max(number) FROM {prefix}revocations",
-        count_live=f"""
+            WHERE number >= ?1 ORDER BY number LIMIT ?2"""
+        self.newest = f"SELECT max(number) FROM {prefix}revocations"
+        self.count_live = f"""
             SELECT count(*), (SELECT max(number) FROM {prefix}revocations) FROM {prefix}revocations
-            WHERE until IS NULL OR until > ?1""",
-        due=f"""
+            WHERE until IS NULL OR until > ?1"""
+        self.due = f"""
             SELECT sid, expires_at FROM {prefix}sessions
-            WHERE prune_at < ?1 ORDER BY prune_at LIMIT ?2""",
-        postpone=f"UPDATE {prefix}sessions SET prune_at = expires_at WHERE sid = ?1",
-        prune_session=f"DELETE FROM {prefix}sessions WHERE sid = ?1",
+            WHERE prune_at < ?1 ORDER BY prune_at LIMIT ?2"""
+        self.postpone = f"UPDATE {prefix}sessions SET prune_at = expires_at WHERE sid = ?1"
+        self.prune_session = f"DELETE FROM {prefix}sessions WHERE sid = ?1"
         # The newest number stays: it shows that no reader's cursor is ahead of the table.
-        prune_revocations=f"""
+        self.prune_revocations = f"""
             DELETE FROM {prefix}revocations WHERE number IN (
                 SELECT number FROM {prefix}revocations
                 WHERE until < ?1 AND kind <> 'everyone'
                     AND number < (SELECT max(number) FROM {prefix}revocations)
-                ORDER BY until LIMIT ?2)""",
-    )
+                ORDER BY until LIMIT ?2)"""

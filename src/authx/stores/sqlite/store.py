@@ -29,7 +29,7 @@ from authx.stores.rows import (
 )
 from authx.stores.sqlite.connections import Connections, Row, Value
 from authx.stores.sqlite.errors import is_unreadable_text
-from authx.stores.sqlite.statements import SCHEMA_VERSION, schema, statements
+from authx.stores.sqlite.statements import SCHEMA_VERSION, Statements, schema
 from authx.stores.sqlite.transactions import create_tables, prune_revocations, prune_sessions, revoke
 from authx.stores.urls import masked_url
 
@@ -88,7 +88,7 @@ class SQLiteStore:
         self._path = Path(path)
         self._prefix = require_prefix(prefix)
         self._tables = schema(prefix)
-        self._sql = statements(prefix)
+        self._sql = Statements(prefix)
         self._connections = PerLoop(self._connect, Connections.close, Connections.abandon)
         # The cursors of each object have a name of their own: another may be of another file.
         self._numbers = Numbers()
