@@ -86,7 +86,15 @@ def _scheme_problem(url: str, scheme: str) -> str:
 
 
 def namespace_of(store: Store, login_type: str | None) -> Store:
-    """Return the login type's namespace in a shared store; without a login type, the store itself."""
+    """Return the login type's namespace in a shared store.
+
+    Args:
+        store: The store.
+        login_type: The login type; `None` for an instance without one, which uses the store itself.
+
+    Raises:
+        BadConfigurationError: The store has no namespaces, or the login type is not a string.
+    """
     if login_type is None:
         return store
     if not isinstance(login_type, str):

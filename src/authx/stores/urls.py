@@ -45,7 +45,14 @@ def problem_of(url: str) -> str | None:
 
 
 def masked_url(url: str) -> str:
-    """Write a URL for messages, without its user name, its password and all that could be a part of them."""
+    """Write a store's URL for messages, without its user name, its password and all that could be a part of them.
+
+    Args:
+        url: The URL.
+
+    Returns:
+        It, with `**********` for what is not shown.
+    """
     scheme, found, rest = url.partition("://")
     if not found or not _SCHEME.fullmatch(scheme):
         return HIDDEN

@@ -70,17 +70,7 @@ ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE m.value < excluded
 
 
 def schema(prefix: str = "authx_") -> str:
-    """Write the statements that create the store's tables; repeating them changes nothing.
-
-    Args:
-        prefix: Begins the names of the tables.
-
-    Returns:
-        SQL, each statement ending in a semicolon.
-
-    Raises:
-        BadConfigurationError: The prefix cannot begin a name.
-    """
+    """Write the statements that create the tables with a prefix; repeating them changes nothing."""
     return _TABLES.format(p=require_prefix(prefix), version=SCHEMA_VERSION)
 
 

@@ -32,8 +32,11 @@ def connect_to(url: str, appends: dict[str, bool]) -> Callable[[], Wire]:
     scheme = scheme.lower()
     base, _, kind = scheme.partition("+")
     where = masked_url(url)
-    _check(f"{base}://{rest}", cluster=kind == "cluster", tls=base == "rediss", where=where)
-    options: dict[str, object] = {**parse_url(f"{base}://{rest}")}
+    url = f"{base}://{rest}"
+    problem = problem_of(url) or _problem_of(url, cluster=kind == "cluster", tls=base == "rediss")
+    if problem is not None:
+        raise BadConfigurationError(f"The store URL {where} {problem}")
+    options: dict[str, object] = {**parse_url(url)}
     size = cast("int", options.pop("max_connections", CONNECTIONS))
     if kind == "cluster":
         tls = options.pop("connection_class", None) is not None
@@ -45,12 +48,6 @@ def connect_to(url: str, appends: dict[str, bool]) -> Callable[[], Wire]:
     connection = cast("ConnectionKind", options.pop("connection_class", Connection))
     options.update(our_options())
     return lambda: Server(lambda: connection(**options), size, where, appends)
-
-
-def _check(url: str, *, cluster: bool, tls: bool, where: str) -> None:
-    problem = problem_of(url) or _problem_of(url, cluster=cluster, tls=tls)
-    if problem is not None:
-        raise BadConfigurationError(f"The store URL {where} {problem}")
 
 
 def _problem_of(url: str, *, cluster: bool, tls: bool) -> str | None:
