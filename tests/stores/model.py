@@ -1,67 +1,22 @@
 """A stateful test for any store: random histories, with `decide` and a few dictionaries as the oracle."""
 
-import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    Bundle,
-    RuleBasedStateMachine,
-    initialize,
-    multiple,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import Bundle, initialize, multiple, precondition, rule
 
 from authx.core.ids import is_session_id_of, session_created_at, session_id
 from authx.core.rotation import Decision, Presented, Verdict, decide
 from authx.core.session import Cutoff, Revocation, Rotation, Session, kills
 from authx.exceptions import StoreUnavailableError
-from authx.stores import Store
-from authx.testing import FaultyStore
 
-SECOND = 1000
-MINUTE = 60 * SECOND
-HOUR = 60 * MINUTE
-DAY = 24 * HOUR
+from .machine import DAY, GRACE, HOUR, MINUTE, SECOND, Machine
+
 LIFE = 7 * DAY
 MAX_AGE = 30 * DAY
 WINDOW = 20 * MINUTE
-GRACE = 30 * SECOND
-BEGINNING = 1_900_000_000_000
 SUBJECTS = ("alice", "bob")
-
-# Makes an open store that is empty.
-MakeEmptyStore = Callable[[], Awaitable[Store]]
-
-
-def check_model(make: MakeEmptyStore, *, examples: int, steps: int = 40) -> None:
-    """Drive a store through random histories, and compare it with the model after each step.
-
-    Args:
-        make: Makes an open store that is empty; called once for each history.
-        examples: How many histories.
-        steps: How long each is at most.
-    """
-
-    class Machine(StoreMachine):
-        make_store = staticmethod(make)
-
-    run_state_machine_as_test(
-        Machine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=steps,
-            deadline=None,
-            derandomize=True,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
 
 
 @dataclass(frozen=True)
@@ -160,22 +115,16 @@ def seldom(machine: "StoreMachine") -> bool:
     return machine.credit >= 2
 
 
-class StoreMachine(RuleBasedStateMachine):
+class StoreMachine(Machine):
     """Logins, refreshes with any token ever issued, revocations, faults, losses, and time."""
-
-    make_store: MakeEmptyStore
 
     tokens = Bundle("tokens")
     clients = Bundle("clients")
 
     def __init__(self) -> None:
         super().__init__()
-        self.runner = asyncio.Runner()
-        self.store = FaultyStore(self.runner.run(self.make_store()))
         self.model = Model()
-        self.now = BEGINNING
         self.grace = GRACE
-        self.serial = 0
         self.credit = 0
         self.wins: Counter[tuple[str, int]] = Counter()
         self.dead: set[str] = set()
@@ -188,8 +137,7 @@ class StoreMachine(RuleBasedStateMachine):
         try:
             self.compare_all()
         finally:
-            self.runner.run(self.store.close())
-            self.runner.close()
+            super().teardown()
 
     @initialize(grace=st.sampled_from([GRACE, GRACE, GRACE, 0]))
     def begin(self, grace: int) -> None:
@@ -414,12 +362,6 @@ class StoreMachine(RuleBasedStateMachine):
 
     def rotated(self) -> list[Session]:
         return [row for row in self.model.rows.values() if row.generation > 1 and row.revoked_at is None]
-
-    def run(self, *calls: Awaitable[object]) -> list[object]:
-        async def gather() -> list[object]:
-            return list(await asyncio.gather(*calls))
-
-        return self.runner.run(gather())
 
     def _login(self, sub: str, endless: bool, knows_cutoff: bool) -> Token:
         token = self._new_token(sub, 1, endless, knows_cutoff)

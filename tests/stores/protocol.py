@@ -9,13 +9,11 @@ The processes are real too (`Sessions` on an observed store); only the clock is 
 5. Without the key, nothing is replayed later than the grace period and the outages of that process allow.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import initialize, precondition, rule
 
 from authx.core.ids import session_id
 from authx.core.outages import Outages
@@ -32,42 +30,11 @@ from authx.sessions.events import Events, SecurityEvent
 from authx.sessions.feed import RevocationFeed
 from authx.sessions.observed import ObservedStore
 from authx.sessions.service import Client, RefreshUse, Rotated, Sessions, SessionSettings
-from authx.stores import Store
-from authx.testing import FaultyStore
 
-SECOND = 1000
-GRACE = 30 * SECOND
-DAY = 86_400 * SECOND
+from .machine import BEGINNING, DAY, GRACE, SECOND, Machine
+
 # So long that nothing ends by itself.
 LIFE = 1000 * DAY
-BEGINNING = 1_900_000_000_000
-
-MakeEmptyStore = Callable[[], Awaitable[Store]]
-
-
-def check_protocol(make: MakeEmptyStore, *, examples: int, steps: int = 40) -> None:
-    """Drive a store through random histories of clients, thieves and outages.
-
-    Args:
-        make: Makes an open store that is empty; called once for each history.
-        examples: How many histories.
-        steps: How long each is at most.
-    """
-
-    class Machine(ProtocolMachine):
-        make_store = staticmethod(make)
-
-    run_state_machine_as_test(
-        Machine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=steps,
-            deadline=None,
-            derandomize=True,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
 
 
 class Observed(ObservedStore):
@@ -104,18 +71,12 @@ class Token:
     rotated_at: int
 
 
-class ProtocolMachine(RuleBasedStateMachine):
+class ProtocolMachine(Machine):
     """What clients, thieves, operators and servers do, in any order."""
-
-    make_store: MakeEmptyStore
 
     def __init__(self) -> None:
         super().__init__()
-        self.runner = asyncio.Runner()
-        self.store = FaultyStore(self.runner.run(self.make_store()))
-        self.now = BEGINNING
         self.replays: list[SecurityEvent] = []
-        self.serial = 0
         # The client's token, and the key of its attempt that is not finished.
         self.jar = Token(0, BEGINNING)
         self.key: bytes | None = None
@@ -127,18 +88,12 @@ class ProtocolMachine(RuleBasedStateMachine):
         self.made: dict[int, tuple[int, int | None]] = {}
         self.history: list[Session] = []
 
-    def teardown(self) -> None:
-        self.runner.run(self.store.close())
-        self.runner.close()
-
     def clock(self) -> float:
         return self.now / 1000
 
     def run(self, *calls: Awaitable[object]) -> list[object]:
-        async def gather() -> list[object]:
-            return list(await asyncio.gather(*calls, return_exceptions=True))
-
-        return self.runner.run(gather())
+        """Make calls at the same time; what they raise is an answer."""
+        return super().run(*calls, return_exceptions=True)
 
     @initialize(grace=st.sampled_from([GRACE, GRACE, 0]), has_row=st.booleans())
     def begin(self, grace: int, has_row: bool) -> None:

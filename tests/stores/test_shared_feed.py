@@ -3,7 +3,7 @@
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from math import inf
 from pathlib import Path
@@ -19,8 +19,6 @@ from authx.stores.memory import MemoryStore
 from authx.testing import Clock, FaultyStore
 from authx.tokens.verifier import Verified
 
-from .servers import a_node
-
 pytestmark = pytest.mark.anyio
 
 MINUTE = 60
@@ -28,12 +26,6 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 SHORT = 16 * MINUTE
 LONG = HOUR + MINUTE
-
-
-@pytest.fixture(scope="module")
-def redis_url() -> Iterator[str]:
-    with a_node() as node:
-        yield node.url
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgresql", "redis"])
