@@ -1,17 +1,16 @@
-"""JSON Web Keys (RFC 7517): out for publishing and naming, in for keys that come as JSON."""
+"""Public keys as JSON Web Keys (RFC 7517), to publish and to name them."""
 
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, TypeAlias
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from authx.exceptions import BadConfigurationError
 from authx.jose import base64url
 from authx.jose.json_object import JSONObject, dump_object
 
-__all__ = ["CURVES", "PrivateKey", "PublicKey", "private_or_public_key", "public_jwk", "thumbprint"]
+__all__ = ["CURVES", "PrivateKey", "PublicKey", "public_jwk", "thumbprint"]
 
 PrivateKey: TypeAlias = (
     rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
@@ -25,7 +24,6 @@ CURVES: Final[dict[str, ec.EllipticCurve]] = {
     "secp256k1": ec.SECP256K1(),
 }
 _CURVE_NAMES: Final = {curve.name: name for name, curve in CURVES.items()}
-_Edwards = TypeVar("_Edwards", ed25519.Ed25519PrivateKey, ed448.Ed448PrivateKey)
 _REQUIRED: Final = {
     "RSA": ("e", "kty", "n"),
     "EC": ("crv", "kty", "x", "y"),
@@ -61,63 +59,6 @@ def thumbprint(jwk: Mapping[str, object]) -> str:
     except KeyError as error:
         raise ValueError(f"not a JWK this library knows: {error} is missing or unknown") from None
     return _text(sha256(dump_object(required)).digest())
-
-
-def private_or_public_key(jwk: Mapping[str, object]) -> PrivateKey | PublicKey:
-    """Read an asymmetric JWK; the private key where the JWK holds one."""
-    try:
-        kty, crv = jwk["kty"], jwk.get("crv")
-        if kty == "RSA":
-            return _rsa(jwk)
-        if kty == "EC" and isinstance(crv, str):
-            numbers = ec.EllipticCurvePublicNumbers(_number(jwk, "x"), _number(jwk, "y"), CURVES[crv])
-            if "d" not in jwk:
-                return numbers.public_key()
-            return ec.EllipticCurvePrivateNumbers(_number(jwk, "d"), numbers).private_key()
-        if kty == "OKP" and crv == "Ed25519":
-            if "d" not in jwk:
-                return ed25519.Ed25519PublicKey.from_public_bytes(_octets(jwk, "x"))
-            return _matching(ed25519.Ed25519PrivateKey.from_private_bytes(_octets(jwk, "d")), jwk)
-        if kty == "OKP" and crv == "Ed448":
-            if "d" not in jwk:
-                return ed448.Ed448PublicKey.from_public_bytes(_octets(jwk, "x"))
-            return _matching(ed448.Ed448PrivateKey.from_private_bytes(_octets(jwk, "d")), jwk)
-    except (KeyError, ValueError, TypeError):
-        # The numbers of a private key have no place in a message.
-        raise BadConfigurationError("the JWK is incomplete or its numbers are no key") from None
-    raise BadConfigurationError("the JWK is of a type or curve that this library does not sign with")
-
-
-def _rsa(jwk: Mapping[str, object]) -> rsa.RSAPrivateKey | rsa.RSAPublicKey:
-    public = rsa.RSAPublicNumbers(_number(jwk, "e"), _number(jwk, "n"))
-    if "d" not in jwk:
-        return public.public_key()
-    d = _number(jwk, "d")
-    if "p" in jwk:
-        p, q = _number(jwk, "p"), _number(jwk, "q")
-    else:
-        p, q = rsa.rsa_recover_prime_factors(public.n, public.e, d)
-    return rsa.RSAPrivateNumbers(
-        p, q, d, rsa.rsa_crt_dmp1(d, p), rsa.rsa_crt_dmq1(d, q), rsa.rsa_crt_iqmp(p, q), public
-    ).private_key()
-
-
-def _matching(key: _Edwards, jwk: Mapping[str, object]) -> _Edwards:
-    """Refuse a private key beside the public half of another one."""
-    if key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw) != _octets(jwk, "x"):
-        raise ValueError("x")
-    return key
-
-
-def _octets(jwk: Mapping[str, object], name: str) -> bytes:
-    value = jwk[name]
-    if not isinstance(value, str):
-        raise TypeError(name)
-    return base64url.decode(value.encode("ascii"))
-
-
-def _number(jwk: Mapping[str, object], name: str) -> int:
-    return int.from_bytes(_octets(jwk, name))
 
 
 def _minimal(number: int) -> bytes:
