@@ -20,13 +20,6 @@ class TestContract(StoreContract):
         return lambda: store
 
 
-class TestContractOfANamespace(StoreContract):
-    @pytest.fixture
-    def make_store(self) -> MakeStore:
-        store = MemoryStore()
-        return lambda: store.namespace("admin")
-
-
 @pytest.fixture
 def store() -> Store:
     return MemoryStore()

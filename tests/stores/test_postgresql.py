@@ -53,18 +53,6 @@ class TestContract(StoreContract):
         return lambda: PostgreSQLStore(postgres_url, prefix=postgres_prefix)
 
 
-class TestContractOverOneConnection(StoreContract):
-    @pytest.fixture
-    def make_store(self, postgres_url: str, postgres_prefix: str) -> MakeStore:
-        return lambda: PostgreSQLStore(postgres_url, prefix=postgres_prefix, connections=1)
-
-
-class TestContractOfANamespace(StoreContract):
-    @pytest.fixture
-    def make_store(self, postgres_url: str, postgres_prefix: str) -> MakeStore:
-        return lambda: PostgreSQLStore(postgres_url, prefix=postgres_prefix).namespace("Admin staff")
-
-
 @pytest.fixture
 async def store(postgres_url: str, postgres_prefix: str) -> AsyncIterator[PostgreSQLStore]:
     async with opened(PostgreSQLStore(postgres_url, prefix=postgres_prefix)) as store:
@@ -663,6 +651,21 @@ async def test_the_number_of_connections_can_be_chosen(raw, postgres_url, postgr
     async with opened(PostgreSQLStore(url, prefix=postgres_prefix, connections=chosen)) as store:
         await at_once(50, lambda n: store.get(""))
         assert await sessions_named(raw, name) == expected
+
+
+async def test_one_connection_is_enough(postgres_url, postgres_prefix):
+    async with opened(PostgreSQLStore(postgres_url, prefix=postgres_prefix, connections=1)) as store:
+        rows = [session_of() for _ in range(20)]
+        assert await at_once(20, lambda n: store.create(rows[n])) == [True] * 20
+        await asyncio.gather(
+            store.create_schema(),
+            store.list("alice", NOW),
+            store.prune(NOW, 10),
+            store.revocations(""),
+            store.count_live(NOW),
+            *(store.revoke(one) for one in (end_token(), end_session(rows[0]), end_everything(NOW - DAY))),
+        )
+        assert None not in await at_once(19, lambda n: advance(store, rows[n + 1]))
 
 
 async def test_a_connection_that_the_server_closed_is_opened_again(store, raw, postgres_url, postgres_prefix):

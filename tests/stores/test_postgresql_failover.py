@@ -100,8 +100,9 @@ async def a_store(address: Address, kind: str) -> AsyncIterator[PostgreSQLStore]
         yield store
 
 
-@pytest.mark.parametrize("kind", ["URL", "pool"])
-@pytest.mark.parametrize("first", ["rotation", "login", "revocation"])
+@pytest.mark.parametrize(
+    ("kind", "first"), [("URL", "rotation"), ("URL", "login"), ("URL", "revocation"), ("pool", "rotation")]
+)
 async def test_one_write_that_is_refused_leads_every_connection_to_the_successor(servers, address, kind, first):
     async with a_store(address, kind) as store:
         row = session_of()

@@ -162,14 +162,6 @@ class TestContract(StoreContract):
         return lambda: RedisStore(url, prefix=prefix)
 
 
-class TestContractOfANamespace(StoreContract):
-    deletes_sessions_itself = True
-
-    @pytest.fixture
-    def make_store(self, url: str, prefix: str) -> MakeStore:
-        return lambda: RedisStore(url, prefix=prefix).namespace("admin")
-
-
 class Watch:
     """What clients send to the server, scripts' own calls left out."""
 
@@ -1188,8 +1180,9 @@ def broken_rows() -> Iterator[tuple[str, object]]:
     for field in ("sub", "generation", "created_at", "rotated_at"):
         yield f"without {field}", without(field)
     for field in ("generation", "created_at", "rotated_at", "expires_at", "revoked_at"):
-        for value in ("", "x", "-1", "1.5", "1e3", "0x10", " 7", "nan", "9" * 40, "٣"):
-            yield f"{field} is {value}", with_value(field, value)
+        yield f"{field} is x", with_value(field, "x")
+    for value in ("", "-1", "1.5", "1e3", "0x10", " 7", "nan", "9" * 40, "٣"):
+        yield f"expires_at is {value}", with_value("expires_at", value)
     for field in ("sub", "ip", "user_agent", "device"):
         yield f"{field} is no text", with_value(field, b"\xff\xfe")
     yield "a list", lambda admin, key: (admin.delete(key), admin.rpush(key, "x"))

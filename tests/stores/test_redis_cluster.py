@@ -69,15 +69,7 @@ class TestContract(StoreContract):
 
     @pytest.fixture
     def make_store(self, nodes: list[Node]) -> MakeStore:
-        return lambda: RedisStore(cluster_url(nodes[0]))
-
-
-class TestContractOfANamespace(StoreContract):
-    deletes_sessions_itself = True
-
-    @pytest.fixture
-    def make_store(self, nodes: list[Node]) -> MakeStore:
-        return lambda: RedisStore(cluster_url(nodes[0])).namespace("{feed}")
+        return lambda: RedisStore(cluster_url(nodes[0]), prefix="mine_")
 
 
 def cluster_url(node: Node) -> str:

@@ -45,13 +45,7 @@ pytestmark = pytest.mark.anyio
 class TestContract(StoreContract):
     @pytest.fixture
     def make_store(self, tmp_path: Path) -> MakeStore:
-        return lambda: SQLiteStore(tmp_path / "auth.db")
-
-
-class TestContractOfANamespace(StoreContract):
-    @pytest.fixture
-    def make_store(self, tmp_path: Path) -> MakeStore:
-        return lambda: SQLiteStore(tmp_path / "auth.db").namespace("admin")
+        return lambda: SQLiteStore(tmp_path / "auth.db", prefix="mine_")
 
 
 @pytest.fixture
