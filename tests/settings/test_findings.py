@@ -8,14 +8,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from tests.cli.conftest import SECRET
 
 from authx import AuthXConfig
 from authx.config import findings
 from authx.settings.environment import variable_findings
 from authx.settings.secrets import is_example, is_monotonous
 from authx.tokens.configured_keys import key_findings
-
-from .conftest import SECRET
 
 GOOD = {"JWT_SECRET_KEY": SECRET}
 IN_COOKIES = {"JWT_TOKEN_LOCATION": ["cookies"], "JWT_REFRESH_COOKIE_PATH": "/auth"}
