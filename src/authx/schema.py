@@ -23,11 +23,10 @@ from authx.core.ids import uuid4
 from authx.core.scopes import granted_scopes, has_required_scopes, require_scope_names
 from authx.exceptions import CSRFError, JWTDecodeError
 from authx.token import create_token, decode_token, to_seconds
-from authx.types import StringOrSequence, TokenLocation, TokenType
+from authx.types import MASK, StringOrSequence, TokenLocation, TokenType
 
 __all__ = ["RequestToken", "SessionInfo", "SessionTokens", "TokenPayload", "TokenResponse"]
 
-_MASK: Final = "**********"
 _SECRET_FIELDS: Final = frozenset({"access_token", "refresh_token", "csrf_token", "refresh_csrf_token"})
 
 
@@ -80,7 +79,7 @@ class TokenPayload(BaseModel):
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         for name, value in super().__repr_args__():
-            yield name, _MASK if name == "csrf" and value else value
+            yield name, MASK if name == "csrf" and value else value
 
     @property
     def extra_dict(self) -> dict[str, Any]:
@@ -243,7 +242,7 @@ class RequestToken(BaseModel):
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         for name, value in super().__repr_args__():
-            yield name, _MASK if name in ("token", "csrf") and value else value
+            yield name, MASK if name in ("token", "csrf") and value else value
 
     def check_csrf(self, expected: object) -> None:
         """Compare the CSRF value of a cookie's token, where one is needed.
@@ -320,7 +319,7 @@ class TokenResponse(BaseModel):
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         for name, value in super().__repr_args__():
-            yield name, _MASK if name in _SECRET_FIELDS and value else value
+            yield name, MASK if name in _SECRET_FIELDS and value else value
 
 
 class SessionTokens(TokenResponse):

@@ -51,21 +51,21 @@ AsymmetricAlgorithmType = Literal[
     "ES256", "ES256K", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "EdDSA"
 ]
 AlgorithmType = Literal[SymmetricAlgorithmType, AsymmetricAlgorithmType]
-SYMMETRIC_ALGORITHMS: Final = frozenset(get_args(SymmetricAlgorithmType))
 
 HTTPMethod = Literal["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"]
 HTTPMethods = Sequence[HTTPMethod]
 SameSitePolicy = Literal["lax", "strict", "none"]
 TokenType = Literal["access", "refresh"]
-# The claims that this library writes or reads.
-CLAIMS: Final = frozenset(
-    {
-        *("sub", "jti", "type", "iat", "exp", "nbf", "iss", "aud"),
-        *("csrf", "scopes", "fresh", "login_type", "sid", "gen", "cnf"),
-    }
-)
 TokenLocation = Literal["headers", "cookies", "json", "query"]
 TokenLocations = Sequence[TokenLocation]
+
+SYMMETRIC_ALGORITHMS: Final = frozenset(get_args(SymmetricAlgorithmType))
+TOKEN_TYPES: Final[tuple[TokenType, ...]] = ("access", "refresh")
+_REGISTERED_CLAIMS: Final = frozenset({"sub", "jti", "iat", "exp", "nbf", "iss", "aud"})
+# The claims that this library writes or reads.
+CLAIMS: Final = _REGISTERED_CLAIMS | {"type", "csrf", "scopes", "fresh", "login_type", "sid", "gen", "cnf"}
+# What a repr shows of a secret.
+MASK: Final = "**********"
 
 
 class TokenCallback(Protocol):
