@@ -11,6 +11,7 @@ from fastapi import Depends, FastAPI, Request, WebSocket
 from fastapi.testclient import TestClient
 from starlette.testclient import WebSocketDenialResponse
 from tests.support.apps import make_expired
+from tests.support.asgi import request_of
 from tests.support.tokens import bearer
 
 from authx.config import AuthXConfig
@@ -342,14 +343,8 @@ def test_a_login_type_registered_after_its_routes_were_declared_works(user):
 
 
 def test_a_guard_can_be_awaited_by_hand(manager):
-    scope = {
-        "type": "http",
-        "method": "GET",
-        "path": "/",
-        "query_string": b"",
-        "headers": [(b"authorization", b"Bearer " + tokens("admin").encode())],
-    }
-    assert asyncio.run(manager.access_token_required("admin")(request=Request(scope))).sub == "a"
+    request = request_of(bearer(tokens("admin")))
+    assert asyncio.run(manager.access_token_required("admin")(request=request)).sub == "a"
 
 
 # --- locations, cookies, CSRF, WebSocket ----------------------------------------------------------
@@ -835,15 +830,8 @@ def test_the_login_types_realm_is_in_the_challenge(user):
 
 
 def test_errors_say_which_login_type_refused(manager):
-    scope = {
-        "type": "http",
-        "method": "GET",
-        "path": "/",
-        "query_string": b"",
-        "headers": [(b"authorization", b"Bearer " + tokens("user refresh").encode())],
-    }
     with pytest.raises(TokenTypeError) as caught:
-        asyncio.run(manager.access_token_required("admin")(Request(scope)))
+        asyncio.run(manager.access_token_required("admin")(request_of(bearer(tokens("user refresh")))))
     assert caught.value.login_type == "admin"
 
 

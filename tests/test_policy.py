@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 from starlette.requests import Request
 from starlette.websockets import WebSocket
+from tests.support.asgi import scope_of
 
 from authx.exceptions import PolicyEvaluationError
 from authx.policy import (
@@ -40,15 +41,7 @@ def decide(engine, **parts):
 
 
 def connection_scope(**parts):
-    return {
-        "type": "http",
-        "method": "POST",
-        "path": "/users/7",
-        "headers": [],
-        "query_string": b"",
-        "client": ("198.51.100.7", 4711),
-        **parts,
-    }
+    return {**scope_of("/users/7", "POST", client=("198.51.100.7", 4711), host=None), **parts}
 
 
 # --- conditions -----------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from tests.support.asgi import scope_of
 
 from .doors import door
 from .rows import GOOD, REFRESH, MiB
@@ -12,22 +13,9 @@ from .rows import GOOD, REFRESH, MiB
 async def shake_hands(
     name: str, headers: list[tuple[bytes, bytes]], query: bytes, *, denial: bool
 ) -> list[dict[str, Any]]:
-    scope = {
-        "type": "websocket",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "scheme": "wss",
-        "path": "/ws",
-        "raw_path": b"/ws",
-        "root_path": "",
-        "query_string": query,
-        "headers": [(b"host", b"door.example"), *headers],
-        "subprotocols": [],
-        "client": ("192.0.2.1", 40000),
-        "server": ("192.0.2.2", 443),
-        "state": {},
-        "extensions": {"websocket.http.response": {}} if denial else {},
-    }
+    scope = scope_of("/ws", query=query, type="websocket", scheme="wss", subprotocols=[])
+    scope["headers"] += headers
+    scope["extensions"] = {"websocket.http.response": {}} if denial else {}
     arrived = [{"type": "websocket.connect"}]
     sent: list[dict[str, Any]] = []
 

@@ -213,11 +213,6 @@ async def test_the_blocklist_can_be_asked_by_hand(auth, callback, token, revoked
 
 
 @pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
-@pytest.fixture
 def bundled(make_auth, browse):
     """Runs a function with the bundle of a request and returns the answer and what it returned."""
     auth = make_auth(JWT_TOKEN_LOCATION=["headers", "cookies"])

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from fastapi import Depends, FastAPI, File, Form, Request, UploadFile
 from starlette.middleware.base import BaseHTTPMiddleware
-from tests.support.asgi import COOKIES, OTHER_SECRET, cookies, make_auth
+from tests.support.asgi import COOKIES, OTHER_SECRET, cookies, make_auth, scope_of
 from tests.support.tokens import claims_of
 
 from authx.testing import Clock
@@ -36,24 +36,8 @@ class Sent:
         return {"type": "http.request", "body": self.chunks[self.taken - 1], "more_body": more}
 
     def ask(self, app, path, headers):
-        raw = [(name.lower().encode(), value.encode() if isinstance(value, str) else value) for name, value in headers]
-        if self.declared:
-            raw.append((b"content-length", str(sum(map(len, self.chunks))).encode()))
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0"},
-            "http_version": "1.1",
-            "method": "POST",
-            "scheme": "https",
-            "path": path,
-            "raw_path": path.encode(),
-            "root_path": "",
-            "query_string": b"",
-            "headers": [(b"host", b"door.example"), *raw],
-            "client": ("192.0.2.1", 40000),
-            "server": ("192.0.2.2", 443),
-            "state": {},
-        }
+        length = [("Content-Length", str(sum(map(len, self.chunks))))] if self.declared else []
+        scope = scope_of(path, "POST", [*headers, *length])
         sent = []
 
         async def send(message):

@@ -4,9 +4,8 @@ from datetime import timedelta
 
 import pytest
 from fastapi import FastAPI, Response
-from starlette.requests import Request
 from starlette.responses import RedirectResponse, StreamingResponse
-from tests.support.asgi import COOKIES, OTHER_SECRET, SECRET, knock, make_auth
+from tests.support.asgi import COOKIES, OTHER_SECRET, SECRET, knock, make_auth, request_of
 from tests.support.tokens import claims_of
 
 from authx.exceptions import JWTDecodeError
@@ -46,7 +45,7 @@ class TestTypes:
         token = getattr(auth, f"create_{other}_token")("alice")
         setter = auth
         if bundled:
-            setter = auth.get_dependency(Request({"type": "http", "scheme": "https", "headers": []}), response)
+            setter = auth.get_dependency(request_of(), response)
         with pytest.raises(ValueError, match=f"set_{other}_cookies"):
             getattr(setter, f"set_{kind}_cookies")(token, response)
         assert lines_of(response) == []

@@ -9,9 +9,8 @@ from fastapi import APIRouter, Depends, FastAPI, Security, WebSocket
 from fastapi.exceptions import FastAPIError
 from fastapi.security import SecurityScopes
 from fastapi.testclient import TestClient
-from starlette.requests import Request
 from starlette.testclient import WebSocketDenialResponse
-from tests.support.asgi import SECRET, Clock, authorization, knock, make_auth
+from tests.support.asgi import SECRET, Clock, authorization, knock, make_auth, request_of
 from tests.support.axes import pairwise, spread
 
 from authx import AuthManager, AuthX, AuthXConfig
@@ -201,9 +200,7 @@ def test_a_websocket_asks_for_its_scopes(auth, name):
 
 def test_a_guard_that_is_called_by_hand_takes_scopes(auth):
     token = auth.create_access_token("alice", scopes=READ)
-    request = Request(
-        {"type": "http", "method": "GET", "path": "/", "headers": [(b"authorization", f"Bearer {token}".encode())]}
-    )
+    request = request_of([authorization(token)])
     guard = auth.access_token_required
     assert asyncio.run(guard(request)).sub == "alice"
     assert asyncio.run(guard(request, SecurityScopes(READ))).sub == "alice"

@@ -7,7 +7,7 @@ from itertools import permutations
 import pytest
 from fastapi import Body, Depends, FastAPI, Request
 from pydantic import BaseModel
-from tests.support.asgi import Clock, authorization, cookies, knock, make_auth
+from tests.support.asgi import Clock, authorization, cookies, knock, make_auth, request_of
 from tests.support.axes import pairwise
 from tests.support.tokens import claims_of
 
@@ -471,7 +471,7 @@ class TestCallsInRoutes:
 
     def test_the_error_says_where_it_was_looked_for(self, door):
         _, auth = door
-        request = Request({"type": "http", "method": "GET", "headers": [], "query_string": b""})
+        request = request_of()
         with pytest.raises(MissingTokenError) as refusal:
             asyncio.run(auth.get_access_token_from_request(request, locations=["headers", "cookies", "query"]))
         assert len(refusal.value.args) == 3

@@ -9,8 +9,8 @@ import pytest
 from fastapi import Depends, FastAPI, WebSocket
 from fastapi.responses import JSONResponse
 from fastapi.testclient import TestClient
-from starlette.requests import Request
 from starlette.testclient import WebSocketDenialResponse
+from tests.support.asgi import request_of
 from tests.support.inside import known_limits_of
 from tests.support.tokens import bearer
 
@@ -37,9 +37,7 @@ def count(backend, key="k", window=60):
 
 
 def request(host="198.51.100.7", **headers):
-    pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
-    client = None if host is None else (host, 4711)
-    return Request({"type": "http", "method": "GET", "path": "/", "headers": pairs, "client": client})
+    return request_of(headers, client=None if host is None else (host, 4711))
 
 
 def call(limiter, made=None):

@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 
 from fastapi import Request, Response
+from tests.support.asgi import request_of
+from tests.support.tokens import bearer
 
 from authx import AuthX, AuthXConfig
 from authx.schema import SessionTokens
@@ -18,8 +20,7 @@ def make_auth(url: str, clock: Callable[[], float] = time.time, **more: object) 
 
 
 def request(token: str = "") -> Request:
-    headers = [(b"authorization", b"Bearer " + token.encode())] if token else []
-    return Request({"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": headers})
+    return request_of(bearer(token) if token else {}, method="POST")
 
 
 async def log_in(auth: AuthX, name: str) -> SessionTokens:

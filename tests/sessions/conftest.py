@@ -7,11 +7,6 @@ from authx.stores import open_store
 
 
 @pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
-@pytest.fixture
 def store_url():
     """Where sessions are: what differs by store is tested in `tests/stores`, and here in `test_each_store`."""
     return "memory://"

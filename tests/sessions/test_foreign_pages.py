@@ -91,6 +91,12 @@ async def test_where_origins_are_checked_a_foreign_page_signs_nobody_in(make_wor
     assert len(own.headers.get_list("set-cookie")) == 4
 
 
+async def test_a_foreign_page_cannot_try_passwords(make_world):
+    site = await make_world(JWT_TOKEN_LOCATION=["cookies"], JWT_ORIGINS=["https://testserver"])
+    answer = await site.http.post("/auth/login", json=RIGHT | {"password": "wrong"}, headers=FOREIGN[0])
+    assert (answer.status_code, answer.json()["code"]) == (403, "csrf_origin")
+
+
 @pytest.mark.parametrize(("location", "shown"), [("cookies", True), ("headers", False)])
 async def test_openapi_shows_the_refusal_of_a_foreign_login(make_world, location, shown):
     site = await make_world(JWT_TOKEN_LOCATION=[location], JWT_ORIGINS=["https://testserver"])

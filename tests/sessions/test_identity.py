@@ -5,9 +5,9 @@ import uuid
 from fractions import Fraction
 
 import pytest
-from starlette.requests import Request
 from starlette.responses import Response
 from tests.sessions.world import sid_of
+from tests.support.asgi import request_of
 from tests.support.axes import pairwise, spread
 from tests.support.inside import callbacks_of
 from tests.support.tokens import bearer, claims_of
@@ -164,7 +164,7 @@ async def test_a_comparison_signs_nobody_in(site):
 
 
 def tokens_of(auth, uid):
-    request = Request({"type": "http", "headers": [], "method": "GET", "path": "/"})
+    request = request_of()
     bundle, manager = AuthXDependency(auth, request, Response()), AuthManager()
     manager.register(auth)
     for maker in (auth, bundle):
@@ -208,7 +208,7 @@ def test_no_token_is_made_for_a_text_that_no_user_id_can_be(call, form):
 @pytest.mark.parametrize("form", UIDS)
 async def test_the_session_calls_take_the_same_user_ids(world, form):
     uid, text = UIDS[form]
-    request = Request({"type": "http", "headers": [], "method": "POST", "path": "/", "client": None})
+    request = request_of(method="POST", client=None)
     tokens = await world.auth.login(uid, request, Response())
     written = await world.auth.create_session(uid)
     assert written.uid == text

@@ -6,7 +6,7 @@ from fastapi import FastAPI, Request, Response
 from tests.sessions.world import SECRET
 from tests.support.tokens import bearer
 
-from authx import AuthX, AuthXConfig
+from authx import AuthX, AuthXConfig, RequestToken
 from authx.exceptions import BadConfigurationError
 from authx.schema import SessionInfo
 from authx.sessions.authx_store import InMemorySessionStore
@@ -54,8 +54,10 @@ async def test_revoking_a_token_needs_a_store(auth):
 
 
 async def test_closing_does_nothing(auth):
-    await auth.close()
-    await auth.close()
+    for _ in range(2):
+        await auth.close()
+        token = RequestToken(token=auth.create_access_token("alice"), location="headers")
+        assert auth.verify_token(token).sub == "alice"
 
 
 async def test_the_calls_of_authx_answer_as_without_a_store(auth):

@@ -7,6 +7,8 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
+from starlette.requests import Request
+
 from authx import AuthX, AuthXConfig
 from authx.testing import Clock
 
@@ -76,18 +78,46 @@ def cookies(**values: str | bytes) -> tuple[str, bytes]:
     return "Cookie", b"; ".join(name.encode() + b"=" + value for name, value in raw.items())
 
 
-def knock(
-    app: Any,
+def scope_of(
     path: str = "/p",
     method: str = "GET",
     headers: Headers = (),
-    body: bytes = b"",
+    *,
     query: str | bytes = b"",
-    scheme: str = "https",
     host: str | None = "door.example",
-) -> Answer:
-    """Sends one request, exactly as given, and collects the answer; an exception that escapes is in it."""
-    return asyncio.run(knock_once(app, path, method, headers, body, query, scheme, host))
+    **more: Any,
+) -> dict[str, Any]:
+    """The ASGI scope of a request, byte for byte; `more` replaces entries."""
+    items = headers.items() if isinstance(headers, Mapping) else headers
+    raw = [(name.lower().encode(), value.encode() if isinstance(value, str) else value) for name, value in items]
+    if host is not None:
+        raw.insert(0, (b"host", host.encode()))
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "https",
+        "path": path,
+        "raw_path": path.encode(),
+        "root_path": "",
+        "query_string": query.encode() if isinstance(query, str) else query,
+        "headers": raw,
+        "client": ("192.0.2.1", 40000),
+        "server": ("192.0.2.2", 443),
+        "state": {},
+        **more,
+    }
+
+
+def request_of(headers: Headers = (), **scope: Any) -> Request:
+    """A request for a call by hand."""
+    return Request(scope_of(headers=headers, **scope))
+
+
+def knock(app: Any, *request: Any, **more: Any) -> Answer:
+    """Does as `knock_once`, on an event loop of its own."""
+    return asyncio.run(knock_once(app, *request, **more))
 
 
 async def knock_once(
@@ -100,25 +130,8 @@ async def knock_once(
     scheme: str = "https",
     host: str | None = "door.example",
 ) -> Answer:
-    items = headers.items() if isinstance(headers, Mapping) else headers
-    raw = [(name.lower().encode(), value.encode() if isinstance(value, str) else value) for name, value in items]
-    if host is not None:
-        raw.insert(0, (b"host", host.encode()))
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": method,
-        "scheme": scheme,
-        "path": path,
-        "raw_path": path.encode(),
-        "root_path": "",
-        "query_string": query.encode() if isinstance(query, str) else query,
-        "headers": raw,
-        "client": ("192.0.2.1", 40000),
-        "server": ("192.0.2.2", 443),
-        "state": {},
-    }
+    """Sends one request, exactly as given, and collects the answer; an exception that escapes is in it."""
+    scope = scope_of(path, method, headers, query=query, scheme=scheme, host=host)
     sent: list[dict[str, Any]] = []
     reads = 0
 
