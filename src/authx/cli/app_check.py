@@ -54,7 +54,7 @@ def login_findings(auth: AuthX[Any], other: AuthX[Any], label: str) -> Iterator[
         yield Finding(
             "warning",
             "login-type-missing",
-            f"This instance and {label} share a key, and no login type tells their tokens apart.",
+            f"This instance and {label} share a key, and no login type distinguishes their tokens.",
             "Without a store, an instance that has no login type accepts the tokens of the other one: user 1 of one is "
             "user 1 of both.",
             'AuthX(config, login_type="admin"), with another login_type for each, or another key for each',

@@ -47,7 +47,7 @@ AsJson = Annotated[
 ]
 
 
-class Failure(Exception):  # noqa: N818 - what the user is told, no error of the program
+class Failure(Exception):  # noqa: N818 - a message for the user, no error of the program
     """Ends a command with a message on standard error."""
 
     def __init__(self, message: str, code: int = USAGE) -> None:

@@ -71,7 +71,7 @@ Auth = Annotated[
 ]
 
 # How long a revocation is kept where the application's own settings are not known. Its processes need it as long as
-# its access tokens live, and those end with their session: after 90 days, unless it is told otherwise.
+# its access tokens live, and those end with their session: after 90 days by default.
 _KEEP: Final = timedelta(days=90)
 _MARGIN: Final = timedelta(minutes=5)
 

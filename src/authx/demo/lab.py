@@ -125,7 +125,7 @@ class LoseAnswers:
             pass
 
         await self.app(scope, receive, lose)
-        # What a proxy says that has not heard from the application.
+        # As a proxy that got no response from the application.
         await send({"type": "http.response.start", "status": 504, "headers": [(b"content-length", b"0")]})
         await send({"type": "http.response.body"})
 
@@ -182,7 +182,7 @@ async def _lines(auth: AuthX[str], lab: Lab, payload: TokenPayload, after: int) 
             yield json.dumps(event) + "\n"
         if not is_active:
             return
-        # A session ends before it is told that it did: one more look.
+        # The event follows the end of the session: look once more.
         is_active = await _is_active(auth, payload)
         await asyncio.sleep(_LOOK_EVERY)
 

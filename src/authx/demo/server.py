@@ -64,7 +64,7 @@ def serve_by_workers(make_app: Callable[[], FastAPI], listener: socket.socket, g
         _start(crew, make_app, listener, workers)
         print(greeting, flush=True)
         ended = wait([worker.sentinel for worker in crew])
-        # Ctrl-C reaches the workers too; one that obeyed it may be noticed before this process has heard of it.
+        # Ctrl-C reaches the workers too, and one may end before this process gets the signal.
         if any(_exit_code(worker) for worker in crew if worker.sentinel in ended):
             raise WorkerEndedError
     finally:
@@ -79,7 +79,7 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG00
 
 def _start(crew: list[SpawnProcess], make_app: Callable[[], FastAPI], listener: socket.socket, workers: int) -> None:
     context = multiprocessing.get_context("spawn")
-    told: list[Connection] = []
+    starting: list[Connection] = []
     # Inherited: a worker that is not ready yet leaves Ctrl-C to this process.
     with _ignoring_interrupts():
         for _ in range(workers):
@@ -88,8 +88,8 @@ def _start(crew: list[SpawnProcess], make_app: Callable[[], FastAPI], listener: 
             worker.start()
             theirs.close()
             crew.append(worker)
-            told.append(ours)
-    for ours in told:
+            starting.append(ours)
+    for ours in starting:
         with ours:
             try:
                 ours.recv()
@@ -107,7 +107,7 @@ def _ignoring_interrupts() -> Iterator[None]:
 
 
 def _exit_code(worker: SpawnProcess) -> int | None:
-    # Its end shows a moment before its exit code does.
+    # The sentinel is ready slightly before the exit code.
     worker.join(_SECONDS_TO_END)
     return worker.exitcode
 
@@ -123,11 +123,11 @@ def _stop(crew: list[SpawnProcess]) -> None:
 
 
 def _work(make_app: Callable[[], FastAPI], listener: socket.socket, ready: Connection) -> None:
-    def tell() -> None:
+    def report() -> None:
         ready.send("ready")
         ready.close()
 
-    server = _Server(make_app(), tell)
+    server = _Server(make_app(), report)
 
     def follow_parent() -> None:
         parent = multiprocessing.parent_process()

@@ -32,7 +32,7 @@ class CSRFSettings(CookieSettings):
     JWT_CSRF_METHODS: HTTPMethods = Field(default=_UNSAFE, description="Methods that need a CSRF value.")
     JWT_CSRF_CHECK_FORM: bool = Field(default=False, description="Whether form fields may carry it too.")
     JWT_ORIGINS: Sequence[str] = Field(
-        default=[], description="The application's own origins; empty: the Host header tells its origin."
+        default=[], description="The application's own origins; empty: as the Host header says."
     )
     JWT_CSRF_TRUSTED_ORIGINS: Sequence[str] = Field(
         default=[],

@@ -53,11 +53,11 @@ class SessionSettings(CSRFSettings, LifetimeSettings, KeySettings):
         default="feed", description="How access tokens are checked for revocation, with a store."
     )
     JWT_REVOCATION_POLL_INTERVAL: Duration = Field(
-        default=timedelta(seconds=0.5), description="How often a store is asked that does not tell by itself."
+        default=timedelta(seconds=0.5), description="How often a store without notifications is polled."
     )
     JWT_REVOCATION_MAX_STALENESS: OptionalDuration = Field(
         default=timedelta(seconds=30),
-        description="How long the store may be silent before protected routes answer 503; None: serve on.",
+        description="How long the store may be silent before protected routes answer 503; None: forever.",
     )
     JWT_SESSION_TRACKING: bool = Field(
         default=False, description="Accepted for AuthX applications; a store tracks sessions by itself."

@@ -17,7 +17,7 @@ class Clock:
         self.now = now
 
     def __call__(self) -> float:
-        """Tell the time.
+        """Return the time.
 
         Returns:
             Seconds since 1970.

@@ -43,7 +43,7 @@ class _Fault:
 
 
 class FaultyStore:
-    """Wraps any store, and fails where it is told to with `StoreUnavailableError`.
+    """Wraps any store, and raises `StoreUnavailableError` where a test asks for it.
 
     A failure before the commit is a store that was never reached. One after it is the worse kind: the work
     is done, and the answer is lost.

@@ -126,7 +126,7 @@ class AdvancingContract:
         assert await store.get(row.sid) == (row, None)
 
     @on_a_loop
-    async def test_advance_works_until_the_moment_before_the_end(self, store: Store) -> None:
+    async def test_advance_works_until_the_end(self, store: Store) -> None:
         row = session_of(expires_at=NOW + DAY)
         await store.create(row)
         assert await advance(store, row, at=NOW + DAY) is None
@@ -141,15 +141,15 @@ class AdvancingContract:
 
     @on_a_loop
     async def test_advance_heeds_the_cutoff_of_the_subject(self, store: Store) -> None:
-        before, spared = session_of(created_at=NOW - 2), session_of(created_at=NOW - 3)
+        before, kept = session_of(created_at=NOW - 2), session_of(created_at=NOW - 3)
         others = session_of("bob", created_at=NOW - 2)
-        for row in (before, spared, others):
+        for row in (before, kept, others):
             await store.create(row)
-        assert (await store.revoke(cut_off(at=NOW, spared=spared.sid))).at == NOW
+        assert (await store.revoke(cut_off(at=NOW, spared=kept.sid))).at == NOW
         at_the_cutoff = session_of(created_at=NOW)
         await store.create(at_the_cutoff)
         assert await advance(store, before) is None
-        assert await advance(store, spared) is not None
+        assert await advance(store, kept) is not None
         assert await advance(store, at_the_cutoff) is not None
         assert await advance(store, others) is not None
 

@@ -1,5 +1,5 @@
 # ruff: noqa: S101, D102 - a contract is made of assertions, and a test's name is its sentence
-"""The list of revocations: its order, its cursors, its count, and waiting for news."""
+"""The list of revocations: its order, its cursors, its count, and waiting for the next one."""
 
 import asyncio
 
@@ -140,10 +140,10 @@ class FeedContract:
         assert await store.count_live(NOW) == (5, cursor)
         assert await store.count_live(NOW + 1) == (4, cursor)
 
-    # Waiting for news
+    # Waiting
 
     @on_a_loop
-    async def test_waits_in_vain_for_no_longer_than_it_is_told(self, store: Store) -> None:
+    async def test_waits_in_vain_for_no_longer_than_asked(self, store: Store) -> None:
         await store.revoke(end_token())
         _, cursor = await store.revocations("")
         async with asyncio.timeout(SECONDS):
@@ -159,7 +159,7 @@ class FeedContract:
             await waiting
 
     @on_a_loop
-    async def test_hears_of_a_revocation_of_another_within_the_time_that_it_waits(
+    async def test_notices_a_revocation_of_another_within_the_time_that_it_waits(
         self, store: Store, other: Store
     ) -> None:
         _, cursor = await store.revocations("")
@@ -170,7 +170,7 @@ class FeedContract:
         assert summary((await store.revocations(cursor))[0]) == [("token", "jti-1")]
 
     @on_a_loop
-    async def test_does_not_wait_where_there_is_news_already(self, store: Store, other: Store) -> None:
+    async def test_does_not_wait_where_something_new_is_listed_already(self, store: Store, other: Store) -> None:
         for mine in (store, other):
             _, cursor = await store.revocations("")
             await mine.revoke(end_token())

@@ -36,7 +36,7 @@ NOW: Final = int(time.time() * 1000)
 MINUTE: Final = 60_000
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
-# Seconds that news may take on a slow machine.
+# Seconds that a notification may take on a slow machine.
 SECONDS: Final = 60.0
 # Longer than any test of a working store takes, so that one that hangs fails.
 _PATIENCE: Final = 300.0
@@ -128,10 +128,10 @@ def end_token(jti: str = "jti-1", at: int = NOW, **fields: Any) -> Revocation:
 
 
 def summary(revocations: list[Revocation]) -> list[tuple[str, str]]:
-    """Tell what is listed, and in which order."""
+    """Return what is listed, in order."""
     return [(one.kind, one.key) for one in revocations]
 
 
 async def at_once(count: int, call: Callable[[int], Awaitable[Any]]) -> list[Any]:
-    """Make calls at the same moment."""
+    """Make calls concurrently."""
     return list(await asyncio.gather(*(call(number) for number in range(count))))

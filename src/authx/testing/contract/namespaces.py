@@ -103,7 +103,7 @@ class NamespacesContract:
             assert summary((await admin.revocations(cursor))[0]) == [("token", "second")]
 
     @on_a_loop
-    async def test_who_waits_in_a_namespace_hears_of_what_is_revoked_there(self, store: Store) -> None:
+    async def test_a_revocation_in_a_namespace_wakes_those_who_wait_there(self, store: Store) -> None:
         async with _opened(store, "admin") as (admin,):
             _, cursor = await admin.revocations("")
             waiting = asyncio.create_task(admin.wait(cursor, 3600))

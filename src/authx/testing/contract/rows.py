@@ -123,10 +123,10 @@ class RowsContract:
 
     @on_a_loop
     async def test_lists_of_those_before_a_cutoff_only_the_spared(self, store: Store) -> None:
-        old, spared = session_of(created_at=NOW - HOUR), session_of(created_at=NOW - 2 * HOUR)
-        for row in (old, spared):
+        old, kept = session_of(created_at=NOW - HOUR), session_of(created_at=NOW - 2 * HOUR)
+        for row in (old, kept):
             await store.create(row)
-        await store.revoke(cut_off(at=NOW, spared=spared.sid))
+        await store.revoke(cut_off(at=NOW, spared=kept.sid))
         new = session_of(created_at=NOW)
         await store.create(new)
-        assert await store.list("alice", NOW) == [new, spared]
+        assert await store.list("alice", NOW) == [new, kept]
