@@ -1,9 +1,14 @@
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Before anything imports them: what their asserts compared is shown when one fails.
 pytest.register_assert_rewrite("tests.support", "tests.compat.answers", "tests.compat.cookies", "tests.sessions.world")
+
+# On a busy machine an example may take long, and that says nothing about the code.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 # Tests that drive a browser: one process has them all, since two browsers at once are too much for two cores.
 BROWSER = ("tests/browser/", "tests/demo/")

@@ -7,7 +7,7 @@ a session by either of the two.
 
 from functools import lru_cache
 from hashlib import sha256
-from typing import Final, TypeGuard
+from typing import Final
 
 __all__ = [
     "is_session_id",
@@ -53,20 +53,21 @@ def session_created_at(sid: str) -> int:
     return int(sid[:8] + sid[9:13], 16)
 
 
-def is_session_id(sid: object) -> TypeGuard[str]:
+def is_session_id(sid: object) -> bool:
     """Return whether a value is lower-case UUIDv7 text, of whatever subject."""
+    return is_session_id_of(sid, None)
+
+
+def is_session_id_of(sid: object, sub: str | None) -> bool:
+    """Return whether a value is a session id of this subject; `None` is any subject."""
     return (
         isinstance(sid, str)
         and sid.isascii()
         and sid.encode().translate(_TO_FORM) == _FORM
         and sid[14] == "7"
         and sid[19] in "89ab"
+        and (sub is None or sid[32:] == subject_hash(sub))
     )
-
-
-def is_session_id_of(sid: object, sub: str) -> bool:
-    """Return whether a value is a session id of this subject."""
-    return is_session_id(sid) and sid[32:] == subject_hash(sub)
 
 
 def require_session_id(value: object, name: str, sub: str | None = None) -> str:
