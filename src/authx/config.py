@@ -14,6 +14,7 @@ from authx.settings.feature import MASKED, forget_attributes
 from authx.settings.finding import Finding, StoreKind
 from authx.settings.implicit_refresh import ImplicitRefreshSettings
 from authx.settings.limits import LimitSettings
+from authx.types import MASK
 
 __all__ = ["AuthXConfig", "findings"]
 
@@ -152,7 +153,7 @@ class AuthXConfig(
         fields = type(self).model_fields
         for name, value in super().__repr_args__():
             is_masked = value is not None and name in fields and MASKED in fields[name].metadata
-            yield name, "**********" if is_masked else value
+            yield name, MASK if is_masked else value
 
 
 forget_attributes(AuthXConfig)

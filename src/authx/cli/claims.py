@@ -5,10 +5,10 @@ from typing import Final
 from authx.cli.words import relative, timestamp
 from authx.core.ids import is_session_id, session_created_at
 from authx.jose.json_object import JSONObject, JSONValue
+from authx.types import MASK
 
 __all__ = ["meanings", "shown"]
 
-_HIDDEN: Final = "**********"
 _HEADER: Final = {
     "alg": "the algorithm of the signature",
     "typ": "what kind of thing it is",
@@ -37,7 +37,7 @@ _TYPES: Final = {
 
 def shown(claims: JSONObject) -> JSONObject:
     """Return the claims with the CSRF value masked."""
-    return {name: _HIDDEN if name == "csrf" and value else value for name, value in claims.items()}
+    return {name: MASK if name == "csrf" and value else value for name, value in claims.items()}
 
 
 def meanings(header: JSONObject, claims: JSONObject, now: float) -> tuple[dict[str, str], dict[str, str]]:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NoReturn
 
 import typer
 
+from authx.types import MASK
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -35,7 +37,6 @@ __all__ = [
 USAGE: Final = 2
 _CLOSED_PIPE: Final = 141  # as a shell has it: 128 and SIGPIPE
 _LEAST_ROOM: Final = 20
-_MASK: Final = "**********"
 _TOKEN: Final = re.compile(r"ey[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
 _PASSWORD: Final = re.compile(r"(://[^/\s:@]*:)[^\s/]+@")
 
@@ -137,7 +138,7 @@ def leave_closed_pipe() -> NoReturn:
 def without_tokens(value: Any) -> Any:
     """Take tokens and passwords out of the texts in a JSON value."""
     if isinstance(value, str):
-        return _TOKEN.sub(_MASK, _PASSWORD.sub(rf"\g<1>{_MASK}@", value))
+        return _TOKEN.sub(MASK, _PASSWORD.sub(rf"\g<1>{MASK}@", value))
     if isinstance(value, dict):
         return {name: without_tokens(inner) for name, inner in value.items()}
     return [without_tokens(inner) for inner in value] if isinstance(value, list) else value

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from authx.exceptions import AuthXException
 from authx.jose.json_object import JSONObject, load_object
 from authx.jose.jws import read_unverified
+from authx.types import MASK
 
 __all__ = [
     "MAX_BODY_BYTES",
@@ -25,7 +26,6 @@ __all__ = [
 
 # Two tokens as long as a server accepts them, four times over.
 MAX_BODY_BYTES: Final = 65_536
-_MASK: Final = "**********"
 # RFC 6750 section 2.1, and nothing that could end a header line.
 _TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 # As servers accept it: visible ASCII without the characters that would need escapes in quotes.
@@ -71,9 +71,9 @@ class TokenPair:
             raise ValueError("retry_key has 16 to 128 visible ASCII characters, none of them a quote or a backslash")
 
     def __repr__(self) -> str:
-        refresh = _MASK if self.refresh_token is not None else None
-        key = "" if self.retry_key is None else f", retry_key={_MASK!r}"
-        return f"TokenPair(access_token={_MASK!r}, refresh_token={refresh!r}, expires_at={self.expires_at!r}{key})"
+        refresh = MASK if self.refresh_token is not None else None
+        key = "" if self.retry_key is None else f", retry_key={MASK!r}"
+        return f"TokenPair(access_token={MASK!r}, refresh_token={refresh!r}, expires_at={self.expires_at!r}{key})"
 
 
 class Refusal(NamedTuple):

@@ -12,14 +12,13 @@ from authx.jose.jws import read_unverified
 from authx.main import AuthX
 from authx.schema import TokenResponse
 from authx.settings.locations import locations_of
-from authx.types import UID, TokenLocation, TokenType
+from authx.types import TOKEN_TYPES, UID, TokenLocation, TokenType
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
 
 __all__ = ["login_client"]
 
-_BOTH: Final[tuple[TokenType, ...]] = ("access", "refresh")
 # A client can bring these along with every request; a JSON body belongs to the request.
 _CARRIED: Final[frozenset[TokenLocation]] = frozenset({"headers", "cookies", "query"})
 
@@ -62,11 +61,11 @@ def login_client(
 
     client = TestClient(app, base_url=base_url)
     pair = auth.create_token_pair(uid, fresh=fresh, data=data, access_scopes=scopes, refresh_scopes=scopes)
-    places = {kind: _place(auth, kind) for kind in _BOTH}
+    places = {kind: _place(auth, kind) for kind in TOKEN_TYPES}
     if places["access"] is None:
         raise ValueError("access tokens travel in JSON bodies only, which a client cannot add; send them yourself")
     # The access token last, so that it is what a shared header carries.
-    for kind in reversed(_BOTH):
+    for kind in reversed(TOKEN_TYPES):
         _carry(client, auth, kind, places[kind], pair)
     return client
 
