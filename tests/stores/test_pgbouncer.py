@@ -54,7 +54,7 @@ async def test_settings_that_it_does_not_pass_on_are_made_afterwards(server, ses
     async with opened(PostgreSQLStore(f"{session_mode}?options={options}&application_name=me", prefix="set_")) as store:
         await store.create(session_of())
         assert await owner.fetchval("SELECT count(*) FROM elsewhere.set_sessions") == 1
-        connection = store._opened.here().connections._idle[-1]
+        connection = store._opened.here().connections._idle[-1].connection
         shown = {name: await connection.fetchval(f"SHOW {name}") for name in EXPECTED}
         assert shown == EXPECTED
     await owner.close()

@@ -113,16 +113,14 @@ class Revocation:
 
 
 def is_sound(row: Session) -> bool:
-    """Tell whether a row can be one of ours: its moments are moments, its generation is a generation.
-
-    Args:
-        row: A row as a store returned it.
-
-    Returns:
-        Whether it can.
-    """
-    moments = (row.created_at, row.rotated_at, row.expires_at or 0, row.revoked_at or 0)
-    return all(0 <= moment <= _LAST_MOMENT for moment in moments) and 0 <= row.generation <= _MAX_GENERATION
+    """Return whether the times of a row are times, and its generation is a generation."""
+    return (
+        0 <= row.generation <= _MAX_GENERATION
+        and 0 <= row.created_at <= _LAST_MOMENT
+        and 0 <= row.rotated_at <= _LAST_MOMENT
+        and 0 <= (row.expires_at or 0) <= _LAST_MOMENT
+        and 0 <= (row.revoked_at or 0) <= _LAST_MOMENT
+    )
 
 
 def kills(cutoff: Cutoff | None, sid: str, created_at: int) -> bool:

@@ -125,8 +125,6 @@ class OwnServer:
             self._url.dsn,
             server_settings=startup,
             timeout=self._url.connect_seconds,
-            # Statements are prepared once: preparing one again is a round trip more.
-            max_cached_statement_lifetime=0,
             **context,
         )
 
@@ -157,6 +155,17 @@ class PoolServer:
         await self._pool.release(connection, timeout=_CLOSE_SECONDS)
 
 
+class _Held:
+    """A connection that is open, its prepared statements, and the server's era at its opening."""
+
+    __slots__ = ("connection", "era", "statements")
+
+    def __init__(self, connection: Connection, era: int) -> None:
+        self.connection = connection
+        self.era = era
+        self.statements: dict[str, Any] = {}
+
+
 class Connections:
     """At most `size` connections to a server, each of which carries one statement at a time."""
 
@@ -164,9 +173,8 @@ class Connections:
         self.is_closed = False
         self._server = server
         self._turns = asyncio.Semaphore(size)
-        self._idle: list[Connection] = []
-        # All that are open, and the server's era at that time.
-        self._eras: dict[Connection, int] = {}
+        self._open: set[_Held] = set()
+        self._idle: list[_Held] = []
 
     async def fetch(
         self, sql: str, *args: object, explain: Callable[[Exception, str], Exception] = explained
@@ -176,11 +184,14 @@ class Connections:
             await self._wait_for_turn()
         else:
             await self._turns.acquire()
-        connection: Connection = None
+        held: _Held | None = None
         works = False
         try:
-            connection = self._take() or await self._connect()
-            rows: list[Row] = await connection.fetch(sql, *args, timeout=STATEMENT_SECONDS)
+            held = self._take() or await self._connect()
+            statement = held.statements.get(sql)
+            if statement is None:
+                statement = held.statements[sql] = await held.connection.prepare(sql, timeout=STATEMENT_SECONDS)
+            rows: list[Row] = await statement.fetch(*args, timeout=STATEMENT_SECONDS)
             works = True
         except Exception as error:  # noqa: BLE001 - each is raised again, explained
             if is_read_only(error):
@@ -190,33 +201,33 @@ class Connections:
         else:
             return rows
         finally:
-            if connection is not None:
+            if held is not None:
                 if works and not self.is_closed:
-                    self._idle.append(connection)
+                    self._idle.append(held)
                 else:
                     # Cancelled with an answer under way: waiting for that could take for ever.
-                    self._drop(connection)
+                    self._drop(held)
             self._turns.release()
 
     async def close(self) -> None:
         """Close the connections that are free now, and the others as they come back."""
         self.is_closed = True
-        # Who waits for a turn gets one, finds this closed, and passes the turn on.
+        # A caller that waits for a turn gets one, finds this closed, and passes the turn on.
         self._turns.release()
         idle, self._idle = self._idle, []
-        for connection in idle:
-            del self._eras[connection]
+        for held in idle:
+            self._open.discard(held)
             try:
                 async with asyncio.timeout(_CLOSE_SECONDS):
-                    await self._server.release(connection)
+                    await self._server.release(held.connection)
             except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
-                terminate(connection)
+                terminate(held.connection)
 
     def drop(self) -> None:
         """Drop all connections, whatever they are doing."""
         self.is_closed = True
-        for connection in list(self._eras):
-            self._drop(connection)
+        for held in list(self._open):
+            self._drop(held)
 
     async def _wait_for_turn(self) -> None:
         try:
@@ -225,25 +236,25 @@ class Connections:
         except TimeoutError:
             raise StoreUnavailableError(f"all connections to {self._server.where} are busy") from None
 
-    def _take(self) -> Connection:
+    def _take(self) -> _Held | None:
         if self.is_closed:
             raise StoreUnavailableError("The store was closed")
         while self._idle:
-            connection = self._idle.pop()
-            if self._eras[connection] == self._server.facts.era and _is_open(connection):
-                return connection
-            self._drop(connection)
+            held = self._idle.pop()
+            if held.era == self._server.facts.era and _is_open(held.connection):
+                return held
+            self._drop(held)
         return None
 
-    async def _connect(self) -> Connection:
+    async def _connect(self) -> _Held:
         era = self._server.facts.era
-        connection = await self._server.connect()
-        self._eras[connection] = era
-        return connection
+        held = _Held(await self._server.connect(), era)
+        self._open.add(held)
+        return held
 
-    def _drop(self, connection: Connection) -> None:
-        self._eras.pop(connection, None)
-        terminate(connection)
+    def _drop(self, held: _Held) -> None:
+        self._open.discard(held)
+        terminate(held.connection)
 
 
 def terminate(connection: Connection) -> None:
