@@ -6,7 +6,10 @@ more are opened than are needed at once.
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from math import inf
+from time import monotonic
 from typing import Any, Final, Protocol, TypeAlias
 
 import asyncpg  # type: ignore[import-untyped]
@@ -172,7 +175,10 @@ class Connections:
     def __init__(self, server: Server, size: int) -> None:
         self.is_closed = False
         self._server = server
-        self._turns = asyncio.Semaphore(size)
+        self._loop = asyncio.get_running_loop()
+        self._turns = size
+        self._waiting: deque[tuple[asyncio.Future[None], float]] = deque()
+        self._expiry: asyncio.TimerHandle | None = None
         self._open: set[_Held] = set()
         self._idle: list[_Held] = []
 
@@ -180,10 +186,10 @@ class Connections:
         self, sql: str, *args: object, explain: Callable[[Exception, str], Exception] = explained
     ) -> list[Row]:
         """Run a statement in a transaction of its own and one round trip; raises what `explain` makes of an error."""
-        if self._turns.locked():
-            await self._wait_for_turn()
+        if self._turns:
+            self._turns -= 1
         else:
-            await self._turns.acquire()
+            await self._wait_for_turn()
         held: _Held | None = None
         works = False
         try:
@@ -207,13 +213,12 @@ class Connections:
                 else:
                     # Cancelled with an answer under way: waiting for that could take for ever.
                     self._drop(held)
-            self._turns.release()
+            self._pass_turn()
 
     async def close(self) -> None:
         """Close the connections that are free now, and the others as they come back."""
         self.is_closed = True
-        # A caller that waits for a turn gets one, finds this closed, and passes the turn on.
-        self._turns.release()
+        self._refuse_waiting(inf, "The store was closed")
         idle, self._idle = self._idle, []
         for held in idle:
             self._open.discard(held)
@@ -230,11 +235,37 @@ class Connections:
             self._drop(held)
 
     async def _wait_for_turn(self) -> None:
+        waiter: asyncio.Future[None] = self._loop.create_future()
+        self._waiting.append((waiter, monotonic() + WAIT_SECONDS))
+        if self._expiry is None:
+            # One timer for all that wait: one for each would cost a tenth of the rate.
+            self._expiry = self._loop.call_later(WAIT_SECONDS, self._expire)
         try:
-            async with asyncio.timeout(WAIT_SECONDS):
-                await self._turns.acquire()
-        except TimeoutError:
-            raise StoreUnavailableError(f"all connections to {self._server.where} are busy") from None
+            await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                self._pass_turn()
+            raise
+
+    def _pass_turn(self) -> None:
+        while self._waiting:
+            waiter, _ = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+        self._turns += 1
+
+    def _expire(self) -> None:
+        self._expiry = None
+        self._refuse_waiting(monotonic(), f"all connections to {self._server.where} are busy")
+        if self._waiting:
+            self._expiry = self._loop.call_later(max(0.0, self._waiting[0][1] - monotonic()), self._expire)
+
+    def _refuse_waiting(self, until: float, reason: str) -> None:
+        while self._waiting and (self._waiting[0][0].done() or self._waiting[0][1] <= until):
+            waiter, _ = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_exception(StoreUnavailableError(reason))
 
     def _take(self) -> _Held | None:
         if self.is_closed:
