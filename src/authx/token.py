@@ -18,8 +18,8 @@ from authx.core.ids import uuid4
 from authx.exceptions import AuthxArgumentDeprecationWarning, JWTDecodeError
 from authx.jose import jws
 from authx.jose.json_object import JSONObject
-from authx.jose.key import SECRET_ALGORITHMS, Key, KeyRing, key_from_pem, key_from_secret
-from authx.types import CLAIMS, UID, StringOrSequence
+from authx.jose.key import Key, KeyRing, key_from_pem, key_from_secret
+from authx.types import CLAIMS, SYMMETRIC_ALGORITHMS, UID, StringOrSequence
 
 __all__ = ["create_token", "decode_token"]
 
@@ -206,7 +206,7 @@ def to_seconds(time: datetime | timedelta | float, now: float) -> float:
 @lru_cache(maxsize=16)
 def _key(key: str | bytes, algorithm: str) -> Key:
     """Parse a key once for many calls."""
-    if algorithm in SECRET_ALGORITHMS:
+    if algorithm in SYMMETRIC_ALGORITHMS:
         return key_from_secret(key, algorithm)
     return key_from_pem(key, algorithm)
 

@@ -59,7 +59,7 @@ class AsymmetricKey:
         self._signature_length = -(-size * 4 // 3)
         self.public = public
         self.algorithm = algorithm
-        self.kid = kid or thumbprint(public_jwk(public))
+        self.kid: str | None = kid or thumbprint(public_jwk(public))
         self.can_sign = sign is not None
         self.header = header_segment(algorithm, self.kid)
 

@@ -9,10 +9,9 @@ from authx.exceptions import BadConfigurationError
 from authx.jose import base64url
 from authx.jose.json_object import JSONValue, dump_object
 
-__all__ = ["SECRET_ALGORITHMS", "Key", "KeyRing", "SecretKey", "UnfittingKeyError", "key_from_pem", "key_from_secret"]
+__all__ = ["Key", "KeyRing", "SecretKey", "UnfittingKeyError", "key_from_pem", "key_from_secret"]
 
 _HASHES: Final = {"HS256": sha256, "HS384": sha384, "HS512": sha512}
-SECRET_ALGORITHMS: Final = frozenset(_HASHES)
 _MAX_REMEMBERED_HEADERS: Final = 64
 _Headers: TypeAlias = Mapping[str, JSONValue]
 
@@ -24,25 +23,13 @@ class UnfittingKeyError(BadConfigurationError):
 class Key(Protocol):
     """What signs, verifies, or both, with one algorithm."""
 
-    @property
-    def algorithm(self) -> str:
-        """The `alg` of everything this key signs (RFC 7518 section 3.1)."""
-        ...
-
-    @property
-    def kid(self) -> str | None:
-        """The key's id, if it has one."""
-        ...
-
-    @property
-    def can_sign(self) -> bool:
-        """Whether the private half is here."""
-        ...
-
-    @property
-    def header(self) -> bytes:
-        """The encoded header segment of tokens this key signs."""
-        ...
+    # The `alg` of everything this key signs (RFC 7518 section 3.1).
+    algorithm: str
+    kid: str | None
+    # Whether the private half is here.
+    can_sign: bool
+    # The encoded header segment of tokens this key signs.
+    header: bytes
 
     def sign(self, signing_input: bytes) -> bytes:
         """Return the encoded signature of `header.payload`."""
