@@ -11,13 +11,13 @@ from authx.exceptions import BadConfigurationError, StoreUnavailableError
 from authx.settings.clock import timestamp
 from authx.settings.feature import duration
 from authx.settings.finding import Finding, Severity
+from authx.settings.lifetimes import CLOCK_SKEW
 from authx.stores import Store
 
 __all__ = ["HasClock", "clock_finding", "store_findings", "unusable"]
 
 _PATIENCE: Final = 15.0
 _RISKY: Final = 2.0
-_WRONG: Final = 10.0
 _LOOKS: Final = 3
 
 
@@ -99,7 +99,7 @@ def clock_finding(ahead: float) -> Finding | None:
     """Return the finding for a store's clock that is ahead of this host's by seconds, or behind, if that matters."""
     if abs(ahead) < _RISKY:
         return None
-    severity: Severity = "error" if abs(ahead) >= _WRONG else "warning"
+    severity: Severity = "error" if abs(ahead) >= CLOCK_SKEW else "warning"
     return Finding(
         severity,
         "clock-skew",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
 from authx.cli.reading import Parts
 from authx.cli.words import relative
@@ -13,10 +13,9 @@ from authx.jose import jws
 from authx.jose.json_object import JSONObject
 from authx.jose.key import KeyRing
 from authx.settings.feature import duration
+from authx.settings.lifetimes import CLOCK_SKEW
 
 __all__ = ["Problem", "Signature", "examine", "problems_of", "signature_of"]
-
-_CLOCK_SKEW: Final = 10.0  # seconds, as `authx.tokens.verifier` has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,7 @@ def _dates(claims: JSONObject, config: AuthXConfig, now: float) -> Iterator[Prob
     expires = claims.get("exp")
     if isinstance(expires, int | float) and expires <= now - leeway:
         yield Problem("expired", f"it expired {relative(expires, now)}")
-    skew = max(leeway, _CLOCK_SKEW)
+    skew = max(leeway, CLOCK_SKEW)
     for name, text in (("iat", "it was issued in the future"), ("nbf", "it is not valid yet")):
         begins = claims.get(name)
         if isinstance(begins, int | float) and begins > now + skew:

@@ -9,8 +9,10 @@ from pydantic import Field
 from authx.settings.feature import FeatureSettings, OptionalDuration, duration
 from authx.settings.finding import Finding
 
-__all__ = ["LifetimeSettings", "contradictions", "findings"]
+__all__ = ["CLOCK_SKEW", "LifetimeSettings", "contradictions", "findings"]
 
+# Seconds by which the clocks of hosts may differ: a token may be issued that much ahead of this host's time.
+CLOCK_SKEW: Final = 10.0
 # Beyond it an expiry could pass the year 9999, the last that a datetime holds.
 _MAX_LIFETIME: Final = timedelta(days=365_000)
 _LONG_ACCESS: Final = timedelta(hours=1)

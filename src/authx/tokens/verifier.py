@@ -18,11 +18,10 @@ from authx.jose import jws
 from authx.jose.json_object import JSONObject
 from authx.jose.key import KeyRing
 from authx.schema import TokenPayload
+from authx.settings.lifetimes import CLOCK_SKEW
 
 __all__ = ["Verified", "Verifier"]
 
-# Hosts' clocks differ: a token from the next machine may be issued some seconds ahead of this one's time.
-_CLOCK_SKEW: Final = 10.0
 _DEFAULTS: Final[dict[str, Any]] = {
     name: None if field.default_factory is not None else field.default
     for name, field in TokenPayload.model_fields.items()
@@ -147,7 +146,7 @@ class Verifier:
     ) -> None:
         self.ring = ring
         self._leeway = leeway
-        self._skew = max(leeway, _CLOCK_SKEW)
+        self._skew = max(leeway, CLOCK_SKEW)
         self._issuer = issuer
         self._audience = audience
         self._identity_claim = identity_claim
