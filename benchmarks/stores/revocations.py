@@ -91,7 +91,7 @@ def cases() -> Iterable[Case]:
 
     async def check() -> Facts:
         facts = await case.check()
-        engine = auth._gate.engine
+        engine = auth._runtime.sessions
         if engine is None or len(engine.feed) != LIVE:
             raise CaseError("authx: the feed does not hold the revocations")
         return {**facts, "bytes": _bytes_each()}

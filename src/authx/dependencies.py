@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic
 from starlette.requests import Request
 from starlette.responses import Response
 
+from authx.http.cookies import set_cookies, unset_cookies
 from authx.schema import TokenResponse
 from authx.types import UID, StringOrSequence, T
 
@@ -96,23 +97,23 @@ class AuthXDependency(Generic[T]):
 
     def set_access_cookies(self, token: str, response: Response | None = None, max_age: int | None = None) -> None:
         """As `AuthX.set_access_cookies`, on the given or the current response."""
-        self._auth._cookies.set("access", token, response or self._response, max_age, self._request.scope)
+        set_cookies(self._auth._runtime, "access", token, response or self._response, max_age, self._request.scope)
 
     def set_refresh_cookies(self, token: str, response: Response | None = None, max_age: int | None = None) -> None:
         """As `AuthX.set_refresh_cookies`, on the given or the current response."""
-        self._auth._cookies.set("refresh", token, response or self._response, max_age, self._request.scope)
+        set_cookies(self._auth._runtime, "refresh", token, response or self._response, max_age, self._request.scope)
 
     def unset_access_cookies(self, response: Response | None = None) -> None:
         """As `AuthX.unset_access_cookies`, on the given or the current response."""
-        self._auth._cookies.unset(("access",), response or self._response, self._request.scope)
+        unset_cookies(self._auth._runtime, ("access",), response or self._response, self._request.scope)
 
     def unset_refresh_cookies(self, response: Response | None = None) -> None:
         """As `AuthX.unset_refresh_cookies`, on the given or the current response."""
-        self._auth._cookies.unset(("refresh",), response or self._response, self._request.scope)
+        unset_cookies(self._auth._runtime, ("refresh",), response or self._response, self._request.scope)
 
     def unset_cookies(self, response: Response | None = None) -> None:
         """As `AuthX.unset_cookies`, on the given or the current response."""
-        self._auth._cookies.unset(("access", "refresh"), response or self._response, self._request.scope)
+        unset_cookies(self._auth._runtime, ("access", "refresh"), response or self._response, self._request.scope)
 
     async def get_current_subject(self) -> T | None:
         """Find the subject of the current request; see `AuthX.get_current_subject`."""

@@ -30,11 +30,13 @@ from authx.exceptions import (
     TokenExpiredError,
     TokenTypeError,
 )
+from authx.http.authenticate import attach_evidence, locate
 from authx.http.errors import ErrorAnswers, install_handler
 from authx.http.guards import NO_SCOPES, Guard, scheme_nodes
 from authx.http.injections import NotADependency
 from authx.http.lifespan import follow_lifespan
 from authx.http.requirement import Requirement
+from authx.http.runtime import require_key
 from authx.http.sharing import shared_between
 from authx.main import AuthX
 from authx.policy import (
@@ -148,7 +150,7 @@ class LoginGuard:
         try:
             payload = await self._admit(request, security_scopes)
         except AuthXException as error:
-            manager._blame(error, self.login_type, request, self.requirement.kind)
+            manager._attach_evidence(error, self.login_type, request, self.requirement.kind)
             raise
         if self._question is not None:
             await manager._ask(self.login_type, self._question, payload, request)
@@ -174,7 +176,8 @@ class LoginGuard:
     async def _recognise(self, request: HTTPConnection, guard: Guard) -> AuthXException | None:
         """Tell what is wrong with a token that its login type's keys refuse, if another type's accept it."""
         wanted = self.requirement
-        found = await guard.gate.find(request, wanted.kind, wanted.locations, wanted.verify_csrf)
+        runtime = guard.holder.get()
+        found = await locate(runtime, request, wanted.kind, wanted.locations, wanted.verify_csrf)
         token = RequestToken(token=found.token.decode("latin-1"), type=wanted.kind, location=found.location)
         for auth in self._manager._others(self.login_type):
             try:
@@ -267,7 +270,7 @@ class AuthManager(ErrorAnswers):
 
     async def _check(self) -> None:
         for auth in self._instances.values():
-            auth._gate.require_key()
+            require_key(auth._runtime)
 
     def register(self, auth: AuthX[Any]) -> None:
         """Add a kind of login; a warning in the log names keys, store and cookie names that it shares with others.
@@ -283,9 +286,9 @@ class AuthManager(ErrorAnswers):
             raise BadConfigurationError("An AuthX needs a login_type before a manager can register it")
         if login_type in self._instances:
             raise BadConfigurationError(f"The login_type {login_type!r} is already registered")
-        _ = auth._gate.wiring
+        runtime = auth._runtime
         for name, other in self._instances.items():
-            shared = shared_between(other._gate, auth._gate)
+            shared = shared_between(other._runtime, runtime)
             if shared:
                 _logger.warning("The login types %r and %r share %s", name, login_type, "; ".join(shared))
         self._instances[login_type] = auth
@@ -538,7 +541,7 @@ class AuthManager(ErrorAnswers):
         try:
             return await self._decide(login_type, question, payload, request)
         except AuthXException as error:
-            self._blame(error, login_type, request, "access")
+            self._attach_evidence(error, login_type, request, "access")
             raise
 
     async def _decide(
@@ -564,7 +567,7 @@ class AuthManager(ErrorAnswers):
                 subject=default_subject_from_payload(payload) if subject is None else subject,
                 resource_attrs={} if attributes is None else attributes,
                 environment=build_policy_environment(
-                    request, question.env, clock=None if auth is None else auth._gate.clock
+                    request, question.env, clock=None if auth is None else auth._runtime.clock
                 ),
             )
         )
@@ -577,13 +580,13 @@ class AuthManager(ErrorAnswers):
     def _others(self, login_type: str) -> list[AuthX[Any]]:
         return [auth for name, auth in self._instances.items() if name != login_type]
 
-    def _blame(
+    def _attach_evidence(
         self, error: AuthXException, login_type: str, connection: HTTPConnection | None, kind: TokenType
     ) -> None:
         """Note on an error where it came from, and see to it that it will be answered."""
         auth = self._instances.get(login_type)
         if auth is not None:
-            auth._gate.blame(error, connection, kind)
+            attach_evidence(auth._runtime, error, connection, kind)
             error.evidence = replace(error.evidence or Evidence(auth, kind), source=self._voice_of(auth))
             return
         if error.evidence is None:

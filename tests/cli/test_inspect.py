@@ -56,7 +56,7 @@ def test_every_known_claim_is_explained(authx, with_key):
 def test_neither_token_nor_secret_nor_csrf_value_is_ever_shown(authx, with_key, form):
     inner = create_token("ben", SECRET)
     token = AUTH.create_access_token("anna", data={"inner": {"tokens": [inner]}, "url": "redis://:hush@host"})
-    csrf = AUTH._gate.wiring.verifier.verify(token.encode(), time.time()).claims["csrf"]
+    csrf = AUTH._runtime.verifier.verify(token.encode(), time.time()).claims["csrf"]
     done = authx("inspect", token, form)
     for part in (*token.split("."), *inner.split(".")[1:], SECRET, csrf, "hush"):
         assert part not in done.out + done.err

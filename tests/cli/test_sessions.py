@@ -341,13 +341,13 @@ def test_an_instance_without_a_store_is_no_way_to_sessions(authx, folder):
 def test_a_token_of_an_ended_session_is_refused_by_an_application_that_starts_later(authx, sqlite):
     auth = AuthX(AuthXConfig(JWT_SECRET_KEY=SECRET), store=sqlite.url)
     pair = auth.create_token_pair("anna")
-    sid = auth._gate.wiring.verifier.read(pair.access_token.encode())["sid"]
+    sid = auth._runtime.verifier.read(pair.access_token.encode())["sid"]
     authx("sessions", "revoke", sid, *sqlite.options)
 
     async def is_refused() -> bool:
         await auth.open()
         try:
-            return sid in auth._gate.engine.feed._revoked.sessions
+            return sid in auth._runtime.sessions.feed._revoked.sessions
         finally:
             await auth.close()
 

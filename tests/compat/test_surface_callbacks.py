@@ -1,5 +1,6 @@
 """Surface: the blocklist, the subject getter, and the bundle of a request."""
 
+import asyncio
 from functools import partial
 
 import pytest
@@ -7,6 +8,7 @@ from fastapi import Depends, FastAPI, Request, Response
 from tests.support.tokens import bearer, claims_of, header_of
 
 from authx import AuthXDependency, RequestToken, TokenPayload
+from authx.exceptions import RevokedTokenError
 
 from .answers import REVOKED
 from .cookies import set_cookies_of
@@ -184,10 +186,34 @@ def test_the_subject_of_a_revoked_token_is_not_looked_up(auth, client, alice, re
     refused(client.get("/subject", headers=alice), REVOKED)
 
 
-def test_verify_token_does_not_ask_the_blocklist(auth):
-    auth.set_token_blocklist(lambda token: True)
+def test_verify_token_asks_a_blocklist_that_it_need_not_wait_for(auth):
     token = RequestToken(token=auth.create_access_token(uid="alice"), location="headers")
-    assert auth.verify_token(token).sub == "alice"
+    auth.set_token_blocklist(lambda compact: compact == token.token)
+    with pytest.raises(RevokedTokenError):
+        auth.verify_token(token)
+
+
+def test_verify_token_cannot_ask_a_blocklist_that_it_would_have_to_wait_for(auth):
+    async def blocklist(token):
+        return True
+
+    token = RequestToken(token=auth.create_access_token(uid="alice"), location="headers")
+    for callback in (blocklist, lambda compact: blocklist(compact)):
+        auth.set_token_blocklist(callback)
+        assert auth.verify_token(token).sub == "alice"
+
+
+def test_on_an_event_loop_verify_token_asks_only_a_blocklist_that_may_run_there(auth):
+    token = RequestToken(token=auth.create_access_token(uid="alice"), location="headers")
+
+    async def verify():
+        return auth.verify_token(token)
+
+    auth.set_token_blocklist(lambda compact: True)
+    assert asyncio.run(verify()).sub == "alice"
+    auth.set_token_blocklist(lambda compact: True, inline=True)
+    with pytest.raises(RevokedTokenError):
+        asyncio.run(verify())
 
 
 @pytest.mark.parametrize("kind", ["access", "refresh"])

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from authx.core.rotation import Cause, Decision, Presented, Verdict, decide
+from authx.core.rotation import Cause, Decision, PresentedToken, Verdict, decide
 from authx.core.session import Cutoff, Rotation, Session, kills
 
 SID = "018c0000-0000-7000-8000-000000002bd8"
@@ -26,7 +26,7 @@ ROW = Session(
     ip=None,
     user_agent=None,
 )
-TOKEN = Presented(sid=SID, sub="alice", generation=5, created_at=CREATED)
+TOKEN = PresentedToken(sid=SID, sub="alice", generation=5, created_at=CREATED)
 
 START = Decision(verdict=Verdict.START, generation=1)
 REUSED = Decision(verdict=Verdict.REUSED)
@@ -48,7 +48,7 @@ def ahead_to(generation: int) -> Decision:
     return Decision(verdict=Verdict.AHEAD, generation=generation)
 
 
-def token(generation: int, **fields: object) -> Presented:
+def token(generation: int, **fields: object) -> PresentedToken:
     return replace(TOKEN, generation=generation, **fields)
 
 
@@ -57,7 +57,7 @@ def row(**fields: object) -> Session:
 
 
 def decision(
-    presented: Presented = TOKEN,
+    presented: PresentedToken = TOKEN,
     stored: Session | None = ROW,
     cutoff: Cutoff | None = None,
     now: int = NOW,

@@ -44,7 +44,7 @@ def test_a_revoked_ecdsa_token_is_revoked_in_its_other_spelling_too(algorithm):
     app = FastAPI()
     app.get("/", dependencies=[auth.ACCESS_REQUIRED])(lambda: "in")
     token = auth.create_access_token("alice")
-    _, twin = spellings(token.encode(), auth._gate.wiring.verifier.ring)
+    _, twin = spellings(token.encode(), auth._runtime.verifier.ring)
     client = TestClient(app)
     assert client.get("/", headers={"Authorization": f"Bearer {twin.decode()}"}).status_code == 200
     revoked.add(token)
@@ -57,5 +57,5 @@ def test_a_token_that_is_on_no_list_is_asked_about_once_with_a_mac():
     auth = AuthX(AuthXConfig(JWT_SECRET_KEY="k" * 48))
     asked = []
     auth.set_token_blocklist(asked.append, inline=True)
-    assert asyncio.run(auth._gate.is_blocked(auth.create_access_token("alice").encode())) is False
+    assert asyncio.run(auth.is_token_in_blocklist(auth.create_access_token("alice"))) is False
     assert len(asked) == 1

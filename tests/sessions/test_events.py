@@ -164,7 +164,7 @@ EVIL = "x\r\n2030 INFO admin logged in\x1b[2J\u202e\u2028\x00\x9b"
 async def test_nothing_that_a_client_chose_writes_a_line_of_its_own_into_the_log(field, caplog):
     caplog.set_level(logging.INFO, "authx.security")
     at = datetime.now(UTC)
-    await Events().tell(SecurityEvent(**{"event": "login", "at": at, field: EVIL}))
+    await Events().emit(SecurityEvent(**{"event": "login", "at": at, field: EVIL}))
     (line,) = caplog.messages
     assert line.isprintable()
     assert repr(EVIL) in line

@@ -227,7 +227,7 @@ async def test_a_store_that_is_silent_for_too_long_is_not_trusted(make_feed, sto
     feed.check(token)
     monotonic.now += 0.001
     assert passes(feed, token) is (bound is None)
-    feed.heard()
+    feed.note_answer()
     feed.check(token)
 
 
@@ -441,7 +441,7 @@ async def test_it_ends_when_it_is_told_to(feed):
 async def pass_a_minute(feed, store, monotonic):
     before = store.calls["prune"]
     monotonic.now += 61
-    feed.heard()
+    feed.note_answer()
     await until(lambda: store.calls["prune"] > before)
 
 

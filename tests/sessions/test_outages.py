@@ -216,12 +216,12 @@ async def test_a_store_that_was_closed_is_not_called_again(make_world):
     engine = sessions_of(world.auth)
     world.store.fail(times=None)
     with pytest.raises(StoreUnavailableError):
-        await engine.observed.list("alice", 0)
+        await engine.store.list("alice", 0)
     await world.auth.close()
-    assert engine.observed._probing is None
+    assert engine.store._probing is None
     # A call that was under way as the store was closed.
-    engine.observed._failed(0)
-    assert engine.observed._probing is None
+    engine.store._failed(0)
+    assert engine.store._probing is None
 
 
 # Stalls
@@ -269,7 +269,7 @@ async def test_a_clock_that_is_set_is_no_stall(monotonic, make_world):
 
 async def test_a_timer_that_was_stopped_notices_nothing(monotonic, make_world):
     world = await make_world()
-    timer = sessions_of(world.auth)._timer
+    timer = sessions_of(world.auth)._latest.timer
     await world.auth.close()
     monotonic.now += HOUR
     assert timer.stood_still(0, 10**15) == 0

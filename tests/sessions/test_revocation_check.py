@@ -7,12 +7,18 @@ from datetime import timedelta
 import jwt
 import pytest
 from fastapi import Depends
-from tests.sessions.world import SECRET, foreign_token, sid_of
+from tests.sessions.world import ACCESS_LIFE, SECRET, foreign_token, sid_of
 from tests.support.inside import feed_of
 from tests.support.tokens import bearer, claims_of
 from tests.support.waiting import until
 
-from authx.exceptions import RevokedTokenError, SessionRevoked
+from authx.exceptions import (
+    CSRFError,
+    FreshTokenRequiredError,
+    RevokedTokenError,
+    SessionRevoked,
+    StoreUnavailableError,
+)
 from authx.schema import RequestToken
 from authx.testing import Clock
 
@@ -188,7 +194,7 @@ def stop_hearing(world):
     """Lets the feed's own time be moved, and its store be silent."""
     feed = feed_of(world.auth)
     time = feed._monotonic = Clock(1000.0)
-    feed.heard()
+    feed.note_answer()
     world.store.fail("wait", "revocations", "count_live", times=None)
     return time
 
@@ -307,11 +313,44 @@ async def test_verify_token_asks_the_feed(world):
         verify(alone)
 
 
-async def test_verify_token_passes_where_the_feed_was_never_loaded(make_world):
+async def test_verify_token_accepts_nothing_as_long_as_the_feed_was_not_loaded(make_world):
     world = await make_world(opened=False)
-    token = world.auth.create_access_token("alice")
-    assert world.auth.verify_token(RequestToken(token=token, type="access", location="headers")).sub == "alice"
+    token = RequestToken(token=world.auth.create_access_token("alice"), type="access", location="headers")
+    with pytest.raises(StoreUnavailableError, match=r"auth\.open\(\)"):
+        world.auth.verify_token(token)
     assert sum(world.store.calls.values()) == 0
+    await world.auth.open()
+    assert world.auth.verify_token(token).sub == "alice"
+
+
+async def test_verify_token_accepts_nothing_that_is_older_than_what_the_feed_remembers(world):
+    long = world.auth.create_access_token("alice", expiry=timedelta(days=60))
+    token = RequestToken(token=long, type="access", location="headers")
+    assert world.auth.verify_token(token).sub == "alice"
+    world.clock.advance(ACCESS_LIFE + 3600)
+    with pytest.raises(StoreUnavailableError, match="access_token_required"):
+        world.auth.verify_token(token)
+    # A dependency can ask the store; after that the feed answers for some time again.
+    assert await world.knock(long) == 200
+    assert world.auth.verify_token(token).sub == "alice"
+
+
+async def test_verify_token_checks_in_the_order_in_which_a_dependency_does(world):
+    auth = world.auth
+    token = (await world.login())["access_token"]
+    stale = RequestToken(token=token, csrf="wrong", type="access", location="cookies")
+    auth.set_token_blocklist(lambda _: True, inline=True)
+    await auth.revoke_session(sid_of(token))
+    with pytest.raises(SessionRevoked):
+        auth.verify_token(stale, verify_fresh=True)
+    blocked = RequestToken(token=auth.create_access_token("bob"), csrf="wrong", type="access", location="cookies")
+    with pytest.raises(RevokedTokenError):
+        auth.verify_token(blocked, verify_fresh=True)
+    auth.set_token_blocklist(None)
+    with pytest.raises(FreshTokenRequiredError):
+        auth.verify_token(blocked, verify_fresh=True)
+    with pytest.raises(CSRFError):
+        auth.verify_token(blocked)
 
 
 async def test_verify_token_does_not_ask_where_nothing_is_checked(make_world):

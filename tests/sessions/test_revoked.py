@@ -7,7 +7,7 @@ import pytest
 
 from authx.core.ids import session_id
 from authx.core.session import Revocation
-from authx.sessions.revoked import Revoked, head_of, moment_of
+from authx.sessions.revoked import Revoked, prefix_of, timestamp_of
 
 NOW = 1_900_000_000_000
 WINDOW = 960_000
@@ -191,8 +191,8 @@ def test_forgetting_nothing_costs_nothing(revoked):
 
 @pytest.mark.parametrize("moment", [0, 1, NOW, 2**48 - 1])
 def test_a_moment_is_written_as_session_ids_begin(moment):
-    assert head_of(moment) == make_sid(moment)[:13]
-    assert moment_of(head_of(moment)) == moment
+    assert prefix_of(moment) == make_sid(moment)[:13]
+    assert timestamp_of(prefix_of(moment)) == moment
 
 
 @pytest.mark.parametrize("kind", ["session", "token", "subject"])

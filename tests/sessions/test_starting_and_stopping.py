@@ -152,7 +152,7 @@ async def test_a_request_that_began_before_a_setting_changed_starts_nothing_agai
     auth.config.JWT_SESSION_MAX_AGE = 3600
     await auth.create_session("1")
     opened = store.opened
-    await former.ensure()
+    await former.open()
     assert store.opened == opened
 
 
@@ -162,7 +162,7 @@ async def test_one_that_never_started_does_not_start_after_a_setting_changed(mak
     auth.config.JWT_SESSION_MAX_AGE = 3600
     assert sessions_of(auth) is not former
     with pytest.raises(StoreUnavailableError, match="settings changed"):
-        await former.ensure()
+        await former.open()
 
 
 async def test_an_instance_that_was_closed_can_be_opened_again(make_auth):

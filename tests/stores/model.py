@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, initialize, multiple, precondition, rule
 
 from authx.core.ids import is_session_id_of, session_created_at, session_id
-from authx.core.rotation import Decision, Presented, Verdict, decide
+from authx.core.rotation import Decision, PresentedToken, Verdict, decide
 from authx.core.session import Cutoff, Revocation, Rotation, Session, kills
 from authx.exceptions import StoreUnavailableError
 
@@ -23,7 +23,7 @@ SUBJECTS = ("alice", "bob")
 class Token:
     """A refresh token, as far as a store is concerned."""
 
-    presented: Presented
+    presented: PresentedToken
     expires_at: int | None
 
 
@@ -390,7 +390,7 @@ class StoreMachine(Machine):
         self.sessions[sid] = sub
         if kills(self.model.cutoff(sub), sid, created_at):
             self.dead.add(sid)
-        presented = Presented(sid=sid, sub=sub, generation=generation, created_at=created_at)
+        presented = PresentedToken(sid=sid, sub=sub, generation=generation, created_at=created_at)
         return Token(presented, None if endless else self.now + LIFE)
 
     def _refresh(self, token: Token, fault: str | None, after_commit: bool) -> Token | None:

@@ -18,7 +18,7 @@ from hypothesis.stateful import initialize, precondition, rule
 from authx.core.ids import session_id
 from authx.core.outages import Outages
 from authx.core.retry_keys import retry_hash
-from authx.core.rotation import Presented, Verdict
+from authx.core.rotation import PresentedToken, Verdict
 from authx.core.session import Rotation, Session
 from authx.exceptions import (
     JWTDecodeError,
@@ -27,9 +27,12 @@ from authx.exceptions import (
     StoreUnavailableError,
 )
 from authx.sessions.events import Events, SecurityEvent
-from authx.sessions.feed import RevocationFeed
 from authx.sessions.observed import ObservedStore
-from authx.sessions.service import Client, RefreshUse, Rotated, Sessions, SessionSettings
+from authx.sessions.refreshing import Rotated
+from authx.sessions.requester import NOBODY
+from authx.sessions.service import Sessions
+from authx.sessions.settings import SessionSettings
+from authx.tokens.issuer import SessionIds
 
 from .machine import BEGINNING, DAY, GRACE, SECOND, Machine
 
@@ -55,10 +58,9 @@ class Process:
         events.add("replay", machine.replays.append)
         self.sessions = Sessions(
             self.store,
-            RevocationFeed(self.store, machine.clock, window=900, poll_interval=1, max_staleness=None),
-            self.store.outages.stood_still,
-            events,
             SessionSettings(grace=machine.grace, max_age=None, window=900 * SECOND),
+            events,
+            SessionIds(),
             machine.clock,
         )
 
@@ -214,7 +216,7 @@ class ProtocolMachine(Machine):
 
     @rule(process=st.integers(0, 1))
     def log_out(self, process: int) -> None:
-        self.run(self.processes[process].sessions.end_session(self.sid, now=self.now, sub="alice"))
+        self.run(self.processes[process].sessions.revoke_session(self.sid, now=self.now, sub="alice"))
         self.is_ended = True
 
     # How
@@ -225,15 +227,16 @@ class ProtocolMachine(Machine):
 
     def _present(self, process: Process, token: Token, key: bytes, party: str, count: int) -> list[object]:
         self.replays.clear()
-        presented = Presented(
+        presented = PresentedToken(
             sid=self.sid,
             sub="alice",
             generation=token.generation,
             created_at=BEGINNING,
             retry_hash=retry_hash(self.sid, token.generation, key),
+            expires_at=self.now + LIFE,
+            lifetime=LIFE,
         )
-        use = RefreshUse(presented=presented, expires_at=self.now + LIFE, lifetime=LIFE, now=self.now)
-        answers = self.run(*(process.sessions.rotate(use, Client()) for _ in range(count)))
+        answers = self.run(*(process.sessions.refresh(presented, NOBODY, self.now) for _ in range(count)))
         self._note_rotation(party)
         return [self._judge(answer, process, token, party) for answer in answers]
 

@@ -91,7 +91,7 @@ class Processes:
             self.monotonic += step
             seconds -= step
             for feed in self.feeds:
-                feed.heard()
+                feed.note_answer()
         for feed in self.feeds:
             await feed.catch_up()
             await feed._keep_house()

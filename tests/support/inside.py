@@ -19,7 +19,7 @@ __all__ = [
 
 def sessions_of(auth: AuthX[Any]) -> Any:
     """What works on the store; made anew when a setting changes."""
-    return auth._gate.engine
+    return auth._runtime.sessions
 
 
 def feed_of(auth: AuthX[Any]) -> Any:
@@ -34,17 +34,18 @@ def revoked_of(auth: AuthX[Any]) -> Any:
 
 def outages_of(auth: AuthX[Any]) -> Any:
     """The outages of the store that this process has seen."""
-    return sessions_of(auth).observed.outages
+    return sessions_of(auth).store.outages
 
 
 def verifier_of(auth: AuthX[Any]) -> Any:
     """What verifies tokens."""
-    return auth._gate.wiring.verifier
+    return auth._runtime.verifier
 
 
 def callbacks_of(auth: AuthX[Any]) -> list[Any]:
     """The functions that are registered."""
-    callbacks = (auth._gate.blocklist, auth._gate.subject_getter, auth._gate.claims_getter)
+    hooks = auth._runtime.hooks
+    callbacks = (hooks.blocklist, hooks.subject_getter, hooks.claims_getter)
     return [callback.function for callback in callbacks if callback is not None]
 
 
@@ -55,10 +56,10 @@ def known_limits_of(auth: AuthX[Any]) -> int:
 
 def parts_of(auth: AuthX[Any]) -> list[Any]:
     """The instance and what it made of its settings, each with what its attributes hold."""
-    return [auth, auth._gate, vars(auth._gate), auth._gate.wiring, auth._gate.wiring.issuer, verifier_of(auth)]
+    return [auth, auth._holder, vars(auth._holder), auth._runtime, auth._runtime.issuer, verifier_of(auth)]
 
 
 def set_store(auth: AuthX[Any], url: str) -> None:
     """Replace the store, as where it was configured by its URL."""
     auth.config.JWT_STORE_URL = url
-    auth._gate._store = None
+    auth._holder._store = None

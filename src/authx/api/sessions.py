@@ -1,31 +1,43 @@
 """The public calls of `AuthX` that concern sessions. Each hands over to the part that does the work."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from authx.api.instance import Expiry, Instance
 from authx.core.ids import is_session_id, is_session_id_of, require_session_id
-from authx.http.authenticate import Gate
 from authx.http.cookie_delivery import mark_private
 from authx.schema import SessionInfo, SessionTokens
 from authx.token import to_bytes, to_subject
 from authx.tokens.issuer import LoginDetails
 from authx.types import UID, SessionStoreProtocol, StringOrSequence
 
+if TYPE_CHECKING:
+    from authx.http.endpoints import Endpoints
+    from authx.sessions.service import Sessions
+
 __all__ = ["SessionMethods"]
 
 _Listener = TypeVar("_Listener", bound=Callable[..., Any])
-_Expiry = datetime | timedelta | float | None
 
 
-class SessionMethods:
-    """Login, refresh, logout and revocation; `AuthX` is made of it."""
+class SessionMethods(Instance):
+    """Login, refresh, logout and revocation."""
 
-    _gate: Gate
     _foreign_store: SessionStoreProtocol | None = None
+
+    @property
+    def _endpoints(self) -> "Endpoints":
+        # Only applications with a store pay for importing it.
+        from authx.http.endpoints import Endpoints
+
+        return Endpoints(self._runtime)
+
+    @property
+    def _own_sessions(self) -> "Sessions":
+        return self._endpoints.sessions
 
     async def login(
         self,
@@ -38,8 +50,8 @@ class SessionMethods:
         scopes: Sequence[str] | None = None,
         audience: StringOrSequence | None = None,
         headers: Mapping[str, Any] | None = None,
-        access_expiry: _Expiry = None,
-        refresh_expiry: _Expiry = None,
+        access_expiry: Expiry = None,
+        refresh_expiry: Expiry = None,
         device_info: Mapping[str, Any] | None = None,
     ) -> SessionTokens:
         """Begin a session, and end the one that the request carries.
@@ -68,7 +80,7 @@ class SessionMethods:
             TypeError: `data` sets a reserved claim, or `uid` has a wrong type.
             ValueError: An argument cannot be part of a token or a row.
         """
-        return await self._gate.session_calls.login(
+        return await self._endpoints.login(
             to_subject(uid),
             request,
             response,
@@ -96,7 +108,7 @@ class SessionMethods:
             AccountUnavailableError: The subject getter does not find its subject any more.
             StoreUnavailableError: The store does not answer; nothing was consumed.
         """
-        return await self._gate.session_calls.refresh(request, response)
+        return await self._endpoints.refresh(request, response)
 
     async def logout(self, request: Request, response: Response) -> None:
         """End the sessions of all tokens in a request, and delete the cookies.
@@ -111,7 +123,7 @@ class SessionMethods:
             CSRFError: Only cookies prove who asks, and none of their CSRF values came along.
             StoreUnavailableError: The store does not answer; cookies stay, so that it can be repeated.
         """
-        await self._gate.session_calls.logout(request, response)
+        await self._endpoints.logout(request, response)
 
     async def revoke_session(self, session_id: str) -> None:
         """End a session: its refresh token, and every access token of it.
@@ -129,8 +141,9 @@ class SessionMethods:
             await self._foreign_store.delete(session_id)
             if not is_session_id(session_id):
                 return
-        if self._gate.engine is not None:
-            await self._gate.session_calls.admin.revoke_session(require_session_id(session_id, "session_id"))
+        sessions = self._runtime.sessions
+        if sessions is not None:
+            await sessions.end(require_session_id(session_id, "session_id"))
 
     async def revoke_all_sessions(self, uid: UID, except_session: str | None = None) -> None:
         """End everything a subject holds: sessions, and tokens of sessions that have no row yet.
@@ -144,17 +157,18 @@ class SessionMethods:
             TypeError: An argument has a wrong type; nothing was ended.
             ValueError: `uid` cannot be a subject, or `except_session` is not a session of it; nothing was ended.
         """
-        sub, spared = to_subject(uid), except_session
-        if spared is not None:
+        sub, kept = to_subject(uid), except_session
+        if kept is not None:
             if self._foreign_store is None:
-                spared = require_session_id(spared, "except_session", sub)
-            elif not is_session_id_of(spared, sub):
+                kept = require_session_id(kept, "except_session", sub)
+            elif not is_session_id_of(kept, sub):
                 # An id of the other store: no session here has it.
-                spared = None
+                kept = None
         if self._foreign_store is not None:
             await self._foreign_store.delete_all_by_user(sub)
-        if self._gate.engine is not None:
-            await self._gate.session_calls.admin.revoke_subject(sub, spared)
+        sessions = self._runtime.sessions
+        if sessions is not None:
+            await sessions.end_subject(sub, kept)
 
     async def revoke_everyone(self) -> None:
         """End every session of everybody.
@@ -163,7 +177,7 @@ class SessionMethods:
             BadConfigurationError: The instance has no store.
             StoreUnavailableError: The store does not answer.
         """
-        await self._gate.session_calls.admin.revoke_everyone()
+        await self._own_sessions.end_everyone()
 
     async def revoke_token(self, token: str) -> None:
         """End one access token; of a refresh token its session (RFC 7009 section 2.1).
@@ -176,7 +190,10 @@ class SessionMethods:
             BadConfigurationError: The instance has no store.
             StoreUnavailableError: The store does not answer.
         """
-        await self._gate.session_calls.admin.revoke_token(to_bytes(token), self._gate.wiring.verifier)
+        from authx.tokens.presented import present
+
+        sessions, compact = self._own_sessions, to_bytes(token)
+        await sessions.end_token(present(compact, self._runtime.verifier.read(compact)))
 
     async def list_sessions(self, uid: UID) -> list[SessionInfo]:
         """List a subject's live sessions, newest first, at most 100.
@@ -196,7 +213,8 @@ class SessionMethods:
         mark_private()
         if self._foreign_store is not None:
             return await self._foreign_store.list_by_user(sub)
-        return [] if self._gate.engine is None else await self._gate.session_calls.admin.list(sub)
+        sessions = self._runtime.sessions
+        return [] if sessions is None else await sessions.list(sub)
 
     async def get_session(self, session_id: str) -> SessionInfo | None:
         """Find a session, also one that was ended.
@@ -216,9 +234,8 @@ class SessionMethods:
             return await self._foreign_store.get(session_id)
         if not isinstance(session_id, str):
             raise TypeError(f"session_id must be a str, not {type(session_id).__name__}")
-        if self._gate.engine is None or not is_session_id(session_id):
-            return None
-        return await self._gate.session_calls.admin.get(session_id)
+        sessions = self._runtime.sessions
+        return None if sessions is None or not is_session_id(session_id) else await sessions.get(session_id)
 
     async def create_session(
         self, uid: UID, request: Request | None = None, device_info: Mapping[str, Any] | None = None
@@ -239,8 +256,15 @@ class SessionMethods:
             ValueError: An argument cannot be part of a row.
         """
         sub = to_subject(uid)
-        if self._foreign_store is None and self._gate.engine is not None:
-            return await self._gate.session_calls.create(sub, request, device_info)
+        sessions = self._runtime.sessions
+        if self._foreign_store is None and sessions is not None:
+            # Only applications with a store pay for importing these.
+            from authx.http.requester import requester_of
+            from authx.sessions.info import device_text
+            from authx.sessions.requester import NOBODY
+
+            requester = NOBODY if request is None else requester_of(request)
+            return await sessions.create(sub, requester, device_text(device_info))
         address = None if request is None or request.client is None else request.client.host
         session = SessionInfo(
             uid=sub,
@@ -278,11 +302,11 @@ class SessionMethods:
 
         require_event(event)
         if callback is not None:
-            self._gate.events.add(event, callback)
+            self._holder.events.add(event, callback)
             return callback
 
         def register(listener: _Listener) -> _Listener:
-            self._gate.events.add(event, listener)
+            self._holder.events.add(event, listener)
             return listener
 
         return register
@@ -294,9 +318,9 @@ class SessionMethods:
             BadConfigurationError: The instance has no store, or the store can never work as configured.
             StoreUnavailableError: The store does not answer.
         """
-        await self._gate.session_calls.engine()
+        await self._own_sessions.open()
 
     async def close(self) -> None:
         """Close the store; closing twice, or without a store, does nothing."""
-        if self._gate.engine is not None:
-            await self._gate.engine.stop()
+        if self._runtime.sessions is not None:
+            await self._runtime.sessions.close()

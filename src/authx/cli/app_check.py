@@ -37,7 +37,7 @@ def app_findings(auth: AuthX[Any], target: Target) -> Iterator[Finding]:
                 "a store is opened only by the first request that needs it.",
                 "auth.handle_errors(app)",
             )
-        elif auth._gate.engine is not None:
+        elif auth._runtime.sessions is not None:
             yield Finding(
                 "info",
                 "lifespan-missing",
@@ -50,7 +50,7 @@ def app_findings(auth: AuthX[Any], target: Target) -> Iterator[Finding]:
 def login_findings(auth: AuthX[Any], other: AuthX[Any], label: str) -> Iterator[Finding]:
     """Yield what two instances of one application share; `label` names the other one."""
     kinds = auth.login_type, other.login_type
-    if shares_a_key(auth._gate, other._gate) and (None in kinds or kinds[0] == kinds[1]):
+    if shares_a_key(auth._runtime, other._runtime) and (None in kinds or kinds[0] == kinds[1]):
         yield Finding(
             "warning",
             "login-type-missing",
@@ -60,7 +60,7 @@ def login_findings(auth: AuthX[Any], other: AuthX[Any], label: str) -> Iterator[
             'AuthX(config, login_type="admin"), with another login_type for each, or another key for each',
         )
         return
-    shared = shared_between(auth._gate, other._gate)
+    shared = shared_between(auth._runtime, other._runtime)
     if shared:
         yield Finding(
             "warning",

@@ -103,8 +103,8 @@ def _of_target(name: str, workers: int) -> Iterator[_Found]:
     with capture_log():
         target = load(name)
     for label, auth in target.instances.items():
-        engine = auth._gate.engine
-        store = None if engine is None else engine.store
+        sessions = auth._runtime.sessions
+        store = None if sessions is None else sessions.store.store
         for finding in (
             *_of_config(auth.config, _kind_of(store), workers),
             *app_findings(auth, target),

@@ -39,16 +39,18 @@ def prune(
 
 
 async def _prune(place: Place, limit: int) -> int:
-    async with operate(place) as operated:
+    async with operate(place) as sessions:
         if not sys.stderr.isatty():
-            return await prune_in_slices(operated.store, limit, lambda _: None)
+            return await prune_in_slices(sessions.store.store, limit, lambda _: None)
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
         # How much there is nobody knows before: the bar runs to and fro.
         columns = (BarColumn(20), TextColumn("{task.completed:,} deleted"), TimeElapsedColumn())
         with Progress(*columns, console=console(stderr=True), transient=True) as progress:
             task = progress.add_task("", total=None)
-            return await prune_in_slices(operated.store, limit, lambda done: progress.update(task, completed=done))
+            return await prune_in_slices(
+                sessions.store.store, limit, lambda done: progress.update(task, completed=done)
+            )
 
 
 async def prune_in_slices(store: Store, limit: int, report: Callable[[int], None]) -> int:

@@ -8,11 +8,12 @@ import typer
 
 from authx.cli.browser import browser
 from authx.cli.output import AsJson, Failure, console, first_line, printable, say, show_json, wants_json, warn
-from authx.cli.stores import DEFAULT_PREFIX, Auth, LoginType, Operated, Place, Prefix, StoreURL, operate, run
+from authx.cli.stores import DEFAULT_PREFIX, Auth, LoginType, Place, Prefix, StoreURL, operate, run
 from authx.cli.words import relative, timestamp
 from authx.core.claims import is_subject
 from authx.core.ids import is_session_id, is_session_id_of
 from authx.schema import SessionInfo
+from authx.sessions.service import Sessions
 
 __all__ = ["sessions"]
 
@@ -121,16 +122,16 @@ for _name, _command in (("list", list_sessions), ("revoke", revoke), ("revoke-al
 
 
 async def _list(place: Place, user: str) -> list[SessionInfo]:
-    async with operate(place) as operated:
-        return await operated.admin.list(user)
+    async with operate(place) as sessions:
+        return await sessions.list(user)
 
 
 async def _revoke(place: Place, session_id: str, user: str | None) -> SessionInfo | None:
-    async with operate(place) as operated:
-        found = await operated.admin.get(session_id)
+    async with operate(place) as sessions:
+        found = await sessions.get(session_id)
         if user is not None and not _is_of(session_id, user, found):
             raise Failure(f"this is no session of {printable(user)}; nothing was ended", _REFUSED)
-        await operated.admin.revoke_session(session_id)
+        await sessions.end(session_id)
         return found
 
 
@@ -141,17 +142,17 @@ def _is_of(session_id: str, user: str, found: SessionInfo | None) -> bool:
 
 
 async def _revoke_all(place: Place, user: str, kept: str | None) -> int:
-    async with operate(place) as operated:
-        session = None if kept is None else await operated.admin.get(kept)
+    async with operate(place) as sessions:
+        session = None if kept is None else await sessions.get(kept)
         if session is not None and not session.is_active:
             warn("the session that was to go on had been ended before, and stays so")
-        before = await _live(operated, user)
-        await operated.admin.revoke_subject(user, kept)
-        return len(before - await _live(operated, user))
+        before = await _live(sessions, user)
+        await sessions.end_subject(user, kept)
+        return len(before - await _live(sessions, user))
 
 
-async def _live(operated: Operated, user: str) -> set[str]:
-    return {info.session_id for info in await operated.admin.list(user)}
+async def _live(sessions: Sessions, user: str) -> set[str]:
+    return {info.session_id for info in await sessions.list(user)}
 
 
 def _confirmed(user: str, count: int, kept: str | None) -> bool:

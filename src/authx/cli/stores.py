@@ -15,16 +15,15 @@ from authx.cli.target import one
 from authx.config import AuthXConfig
 from authx.exceptions import BadConfigurationError, StoreUnavailableError
 from authx.sessions.events import Events
-from authx.sessions.info import SessionAdmin
-from authx.sessions.lifecycle import Running, SessionEngine
 from authx.sessions.observed import observe
-from authx.sessions.service import SessionSettings
+from authx.sessions.service import Sessions
+from authx.sessions.settings import SessionSettings
 from authx.settings.clock import timestamp
 from authx.stores import Store, namespace_of, open_store
 from authx.stores.memory import MemoryStore
 from authx.tokens.issuer import SessionIds
 
-__all__ = ["DEFAULT_PREFIX", "Auth", "LoginType", "Operated", "Place", "Prefix", "StoreURL", "operate", "run"]
+__all__ = ["DEFAULT_PREFIX", "Auth", "LoginType", "Place", "Prefix", "StoreURL", "operate", "run"]
 
 _Result = TypeVar("_Result")
 DEFAULT_PREFIX: Final[str] = AuthXConfig.model_fields["JWT_STORE_PREFIX"].default
@@ -86,14 +85,6 @@ class Place:
     auth: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Operated:
-    """An open store, and what lists and ends its sessions."""
-
-    store: Store
-    admin: SessionAdmin
-
-
 def run(work: Coroutine[Any, Any, _Result]) -> _Result:
     """Run a coroutine that uses a store, and turn the store's errors into failures."""
     try:
@@ -105,45 +96,43 @@ def run(work: Coroutine[Any, Any, _Result]) -> _Result:
 
 
 @asynccontextmanager
-async def operate(place: Place) -> AsyncIterator[Operated]:
+async def operate(place: Place) -> AsyncIterator[Sessions]:
     """Open a store that an application uses, and close it afterwards; do not create one."""
-    engine, admin = _of_instance(place.auth, place) if place.auth is not None else _of_url(place)
-    _require_lasting(engine.store)
+    sessions = _of_instance(place.auth, place) if place.auth is not None else _of_url(place)
+    _require_lasting(sessions.store.store)
     try:
-        await engine.ensure()
-        yield Operated(engine.store, admin)
+        await sessions.open()
+        yield sessions
     finally:
-        await engine.stop()
+        await sessions.close()
 
 
-def _of_instance(name: str, place: Place) -> tuple[SessionEngine, SessionAdmin]:
+def _of_instance(name: str, place: Place) -> Sessions:
     auth = one(name)
     if place.login_type is not None and place.login_type != auth.login_type:
         raise Failure(
             f"{name} has the login_type {auth.login_type!r}: leave --login-type out, or name another instance"
         )
-    engine = auth._gate.engine
-    if engine is None:
+    sessions = auth._runtime.sessions
+    if sessions is None:
         raise Failure(f"{name} has no session store: AuthX(config, store=...) or JWT_STORE_URL names one")
-    return engine, auth._gate.session_calls.admin
+    return sessions
 
 
-def _of_url(place: Place) -> tuple[SessionEngine, SessionAdmin]:
+def _of_url(place: Place) -> Sessions:
     url = place.url
     if not url:
         raise Failure("which session store? Give --store URL, JWT_STORE_URL in the environment, or --auth module:name")
     keep = int(longest_life().total_seconds() * 1000)
-    engine = SessionEngine(
+    return Sessions(
         observe(namespace_of(open_store(url, place.prefix), place.login_type), timestamp),
-        (url, place.prefix, place.login_type),
         # A row that is written for a session without one stays for good, for nobody knows here how long the session's
         # refresh token lives.
-        SessionSettings(grace=0, max_age=None, window=keep),
+        SessionSettings(grace=0, max_age=None, window=keep, create_schema=False, poll_interval=60.0),
         Events(),
+        SessionIds(),
         timestamp,
-        Running(check="feed", create_schema=False, poll_interval=60.0, max_staleness=None),
     )
-    return engine, SessionAdmin(engine, SessionIds(), timestamp)
 
 
 def longest_life() -> timedelta:

@@ -161,8 +161,8 @@ def _calls(dependant: Any) -> Iterator[Any]:
 def _instance_behind(call: Any) -> AuthX[Any] | None:
     """Return the instance whose method a dependency is, or that made it."""
     for holder in (call, getattr(call, "_guard", None)):
-        for name in ("gate", "_gate"):
-            source = getattr(getattr(holder, name, None), "_source", None)
+        for name in ("holder", "_holder"):
+            source = getattr(getattr(holder, name, None), "source", None)
             if isinstance(source, AuthX):
                 return source
     owner = getattr(call, "__self__", None)

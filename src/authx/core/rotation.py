@@ -1,13 +1,15 @@
 """One refresh: what is to happen with a presented refresh token. A pure function, asked by every store's user."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from hmac import compare_digest
 from typing import Literal, TypeAlias
 
 from authx.core.session import Cutoff, Session, kills
+from authx.jose.json_object import JSONObject, JSONValue
 
-__all__ = ["Cause", "Decision", "Presented", "RefreshUse", "Verdict", "decide", "earlier"]
+__all__ = ["Cause", "Decision", "PresentedToken", "Verdict", "decide"]
 
 Cause: TypeAlias = Literal["retry", "grace", "outage"]
 
@@ -46,14 +48,18 @@ _PASSING = frozenset({Verdict.START, Verdict.ADVANCE, Verdict.REPLAY, Verdict.AH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Presented:
-    """What a verified refresh token says about its session.
+class PresentedToken:
+    """A verified token that asks for something, and what it says about its session. Times are milliseconds.
 
     Attributes:
-        sid: The session's id.
+        sid: The session's id; a token of another issuer, which has none, is given one that its text determines.
         sub: Whose it is.
         generation: How many rotations preceded the token.
-        created_at: The moment in `sid`, in milliseconds.
+        created_at: The timestamp in `sid`.
+        expires_at: When the token ends; `None`: never.
+        lifetime: How long it was made to live; `None`: for ever.
+        claims: Its claims, completed with `sid`, `gen` and `csrf`.
+        headers: What the application put into its JOSE header.
         retry_hash: The hash of the request's retry key, if it has one; kept out of the `repr`.
     """
 
@@ -61,24 +67,11 @@ class Presented:
     sub: str
     generation: int
     created_at: int
+    expires_at: int | None = None
+    lifetime: int | None = None
+    claims: JSONObject = field(default_factory=dict, repr=False)
+    headers: Mapping[str, JSONValue] = field(default_factory=dict)
     retry_hash: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RefreshUse:
-    """One use of a verified refresh token.
-
-    Attributes:
-        presented: What the token says of its session.
-        expires_at: The token's own end, in milliseconds; `None` if it has none.
-        lifetime: How long a token of its kind lasts, in milliseconds; `None` if it has no end.
-        now: The moment of the request, in milliseconds: one for everything that happens in it.
-    """
-
-    presented: Presented
-    expires_at: int | None
-    lifetime: int | None
-    now: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +93,7 @@ class Decision:
 
 
 def decide(
-    presented: Presented,
+    presented: PresentedToken,
     row: Session | None,
     cutoff: Cutoff | None,
     now: int,
@@ -142,7 +135,7 @@ def decide(
     return _by_generation(presented, row, now, grace, stood_still)
 
 
-def _by_generation(presented: Presented, row: Session, now: int, grace: int, stood_still: int) -> Decision:
+def _by_generation(presented: PresentedToken, row: Session, now: int, grace: int, stood_still: int) -> Decision:
     generation = presented.generation
     if generation == row.generation:
         return Decision(verdict=Verdict.ADVANCE, generation=generation + 1)
@@ -165,8 +158,3 @@ def _same_attempt(presented: str | None, stored: str | None) -> bool:
     if presented is None or stored is None:
         return False
     return compare_digest(presented.encode(), stored.encode("utf-8", "surrogatepass"))
-
-
-def earlier(first: int, second: int | None) -> int:
-    """Choose the earlier of a moment and one that may not exist."""
-    return first if second is None else min(first, second)

@@ -17,9 +17,11 @@ from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 
 from authx.config import AuthXConfig
-from authx.http.authenticate import Gate
+from authx.exceptions import AuthXException
+from authx.http.authenticate import attach_evidence, authenticate
+from authx.http.request_state import state_of
 from authx.http.requirement import Requirement
-from authx.http.runtime import location_names
+from authx.http.runtime import Runtime, RuntimeHolder, location_names
 from authx.schema import TokenPayload
 from authx.tokens.verifier import Verified
 from authx.types import TokenLocation, TokenType
@@ -38,16 +40,15 @@ class Guard:
     """A dependency that lets a request pass if its token meets a requirement.
 
     Args:
-        gate: The instance's gate.
+        holder: The instance's.
         requirement: What is asked for.
         further: Schemes to show in OpenAPI by nodes of their own.
     """
 
-    def __init__(self, gate: Gate, requirement: Requirement, further: Sequence[Scheme] = ()) -> None:
-        self.gate: Final = gate
+    def __init__(self, holder: RuntimeHolder, requirement: Requirement, further: Sequence[Scheme] = ()) -> None:
+        self.holder: Final = holder
         self.requirement: Final = requirement
         self.__signature__: Final = scheme_nodes(further)
-        self._asks_for_scopes: Final = requirement.scopes is not None
 
     async def __call__(
         self, request: HTTPConnection, security_scopes: SecurityScopes = NO_SCOPES, **_: None
@@ -65,21 +66,17 @@ class Guard:
         Raises:
             AuthXException: The requirement is not met.
         """
-        verified = self.gate.recall(request.scope, self.requirement) or await self._admit(request)
-        if security_scopes.scopes or self._asks_for_scopes:
-            self.gate.require_scopes(request, verified, self.requirement, security_scopes.scopes)
+        runtime = self.holder.current or self.holder.get()
+        token, verified = await authenticate(
+            runtime, request, self.requirement, runtime.clock(), security_scopes.scopes
+        )
+        if verified.kind == "refresh" and runtime.sessions is not None:
+            await _judge(runtime, request, token, verified)
         return verified.payload()
-
-    async def _admit(self, request: HTTPConnection) -> Verified:
-        gate = self.gate
-        verified = await gate.admit(request, self.requirement)
-        if gate.engine is not None and verified.kind == "refresh":
-            await gate.decide(request, verified)
-        return verified
 
     def error_statuses(self, method: str) -> dict[int, str]:
         """See `authx.http.openapi.Describable`."""
-        config, requirement = self.gate.config, self.requirement
+        config, requirement = self.holder.config, self.requirement
         as_authx = config.JWT_ERROR_STATUS == "authx"
         statuses = {
             400: "The request is broken: two tokens, or one that is too long",
@@ -105,8 +102,8 @@ class Guard:
 class _ShownGuard(Guard, SecurityBase):
     """A guard that shows its locations' schemes in OpenAPI: the first itself, the others by their nodes."""
 
-    def __init__(self, gate: Gate, requirement: Requirement, schemes: Sequence[Scheme]) -> None:
-        super().__init__(gate, requirement, schemes[1:])
+    def __init__(self, holder: RuntimeHolder, requirement: Requirement, schemes: Sequence[Scheme]) -> None:
+        super().__init__(holder, requirement, schemes[1:])
         self.scheme_name, self.model = schemes[0]
 
 
@@ -121,26 +118,40 @@ class _Scheme(SecurityBase):
         """Do nothing."""
 
 
-def make_guard(gate: Gate, requirement: Requirement) -> Guard:
-    """Make the dependency for a requirement, with the schemes its configuration has at this moment.
+async def _judge(runtime: Runtime, request: HTTPConnection, token: bytes, verified: Verified) -> None:
+    """Ask the store what a refresh token is worth, for a route that refreshes by hand.
 
-    Args:
-        gate: The instance's gate.
-        requirement: What is asked for.
-
-    Returns:
-        The dependency; make it once and keep it.
+    Raises:
+        AuthXException: It is worth nothing; one that was used before has ended its session.
     """
-    schemes = schemes_of(gate, requirement)
-    return _ShownGuard(gate, requirement, schemes) if schemes else Guard(gate, requirement)
+    # Only who has a store pays for importing these.
+    from authx.http.requester import requester_of
+    from authx.tokens.presented import present
+
+    sessions = runtime.sessions
+    if sessions is None:
+        return
+    try:
+        await sessions.open()
+        state = state_of(request.scope, runtime.state_key, runtime.clock())
+        key = state.retry_key(request.scope, runtime.retry_key_header)
+        now = int(state.refreshed_at * 1000)
+        await sessions.judge(present(token, verified.claims, key), requester_of(request), now)
+    except AuthXException as error:
+        attach_evidence(runtime, error, request, "refresh")
+        raise
 
 
-def schemes_of(gate: Gate, requirement: Requirement) -> list[Scheme]:
-    """List the OpenAPI schemes of a requirement, as its configuration is at this moment."""
-    names = requirement.locations
-    if names is None:
-        names = tuple(location_names(gate.config, requirement.kind))
-    return [_scheme(gate.config, requirement.kind, name) for name in _SHOWN_ORDER if name in names]
+def make_guard(holder: RuntimeHolder, requirement: Requirement) -> Guard:
+    """Make the dependency for a requirement, with the OpenAPI schemes its settings have now."""
+    schemes = schemes_of(holder.config, requirement)
+    return _ShownGuard(holder, requirement, schemes) if schemes else Guard(holder, requirement)
+
+
+def schemes_of(config: AuthXConfig, requirement: Requirement) -> list[Scheme]:
+    """List the OpenAPI schemes of a requirement."""
+    names = location_names(config, requirement.kind) if requirement.locations is None else requirement.locations
+    return [_scheme(config, requirement.kind, name) for name in _SHOWN_ORDER if name in names]
 
 
 def scheme_nodes(schemes: Sequence[Scheme]) -> inspect.Signature:

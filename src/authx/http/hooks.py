@@ -1,9 +1,10 @@
 """An application's own functions: sync or async, plain, partial or object, all answer alike."""
 
 import os
+from asyncio import get_running_loop
 from collections.abc import Callable
 from functools import partial
-from inspect import isawaitable, iscoroutinefunction
+from inspect import isawaitable, iscoroutine, iscoroutinefunction
 from typing import Any, Final
 
 from anyio import CapacityLimiter, to_thread
@@ -31,25 +32,38 @@ class Callback:
         TypeError: `function` cannot be called.
     """
 
-    __slots__ = ("_for_strangers", "_on_loop", "function")
+    __slots__ = ("_for_strangers", "_is_async", "_on_loop", "function")
 
     def __init__(self, function: Callable[..., Any], *, inline: bool = False, for_strangers: bool = False) -> None:
         if not callable(function):
             raise TypeError(f"a callback must be a function, not {type(function).__name__}: pass it without calling it")
         self.function: Final = function
-        self._on_loop = inline or _is_async(function)
+        self._is_async = _is_async(function)
+        self._on_loop = inline or self._is_async
         self._for_strangers = for_strangers
 
+    @property
+    def answers_at_once(self) -> bool:
+        """Whether it can be asked here without waiting: a sync function, and no event loop that it must not block."""
+        if self._is_async or self._on_loop:
+            return not self._is_async
+        try:
+            get_running_loop()
+        except RuntimeError:
+            return True
+        return False
+
+    def ask_at_once(self, *arguments: object) -> object:
+        """Ask without waiting; `None` where it answers with something to wait for after all."""
+        answer = self.function(*arguments)
+        if not isawaitable(answer):
+            return answer
+        if iscoroutine(answer):
+            answer.close()
+        return None
+
     async def __call__(self, *arguments: object, **more: Any) -> object:
-        """Ask.
-
-        Args:
-            *arguments: What to ask about.
-            **more: Passed on.
-
-        Returns:
-            The answer, awaited if it was an awaitable.
-        """
+        """Ask, and await the answer if it is an awaitable."""
         if self._on_loop:
             answer = self.function(*arguments, **more)
         else:

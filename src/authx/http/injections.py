@@ -10,8 +10,9 @@ from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 
 from authx.exceptions import AuthXException, MissingTokenError
-from authx.http.authenticate import Gate
+from authx.http.authenticate import attach_evidence, find_subject, locate, require_short
 from authx.http.guards import NO_SCOPES, Guard, Scheme, scheme_nodes, schemes_of
+from authx.http.runtime import RuntimeHolder
 from authx.schema import RequestToken
 from authx.types import T, TokenLocation, TokenType
 
@@ -71,12 +72,12 @@ class TokenFinder:
     """A dependency that finds a token and verifies nothing.
 
     Args:
-        gate: The instance's gate.
+        holder: The instance's.
         kind: `access` or `refresh`.
     """
 
-    def __init__(self, gate: Gate, kind: TokenType) -> None:
-        self._gate: Final = gate
+    def __init__(self, holder: RuntimeHolder, kind: TokenType) -> None:
+        self._holder: Final = holder
         self._kind: Final[TokenType] = kind
 
     async def __call__(self, request: HTTPConnection) -> RequestToken | None:
@@ -111,11 +112,12 @@ class TokenFinder:
             InvalidRequestError: There are two, or it is too long.
             KeyError: A location's name is unknown.
         """
+        runtime = self._holder.get()
         try:
-            found = await self._gate.find(request, self._kind, locations)
-            self._gate.limit(found)
+            found = await locate(runtime, request, self._kind, locations)
+            require_short(runtime, found.token)
         except AuthXException as error:
-            self._gate.blame(error, request, self._kind, ends_cookies=False)
+            attach_evidence(runtime, error, request, self._kind, ends_cookies=False)
             raise
         token = RequestToken(
             token=found.token.decode("latin-1"), csrf=found.csrf, type=self._kind, location=found.location
@@ -151,7 +153,7 @@ class SubjectGuard(Generic[T]):
             AuthXException: The request has no good access token.
         """
         payload = await self._guard(request, security_scopes)
-        subject: T | None = await self._guard.gate.find_subject(payload.sub)
+        subject: T | None = await find_subject(self._guard.holder.get(), payload.sub)
         return subject
 
     def error_statuses(self, method: str) -> dict[int, str]:
@@ -177,5 +179,5 @@ def make_subject_guard(guard: Guard) -> SubjectGuard[Any]:
     Returns:
         The dependency; make it once and keep it.
     """
-    schemes = schemes_of(guard.gate, guard.requirement)
+    schemes = schemes_of(guard.holder.config, guard.requirement)
     return _SchemeSubjectGuard(guard, schemes) if schemes else SubjectGuard(guard)

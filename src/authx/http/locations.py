@@ -14,9 +14,21 @@ from authx.http.origins import Origins
 from authx.jose.json_object import NotAnObjectError, load_object
 from authx.types import TokenLocation
 
-__all__ = ["CookieLocation", "Found", "HeaderLocation", "JSONLocation", "Location", "QueryLocation", "Screen"]
+__all__ = [
+    "UNCLEAR",
+    "CookieLocation",
+    "Found",
+    "HeaderLocation",
+    "JSONLocation",
+    "Location",
+    "QueryLocation",
+    "Screen",
+]
 
 _MAX_QUERY_FIELDS: Final = 1000
+_QUOTE: Final = 34
+# What `glance` returns where only a closer look can tell.
+UNCLEAR: Final = (b"", None)
 # Says of a token whether it could be accepted, before a body is read for its sake.
 Screen: TypeAlias = Callable[[bytes], bool]
 
@@ -59,6 +71,15 @@ class Location(Protocol):
         """Whether the request's body may have to be read; then `find_in_body` is asked instead of `find`."""
         ...
 
+    def glance(self, scope: Scope, verify_csrf: bool | None) -> tuple[bytes, str | None] | None:
+        """Look for a token that is just as it usually is, in one pass over the headers.
+
+        Returns:
+            The token and the CSRF value that it has to match, if any; `None` if there is no token; `UNCLEAR` where only
+            `find` can tell.
+        """
+        ...
+
     def find(self, scope: Scope, verify_csrf: bool | None) -> Found | None:
         """Look for a token.
 
@@ -85,6 +106,10 @@ class _InHead:
     """A location that the head of a request holds: there is nothing to wait for."""
 
     reads_body: Final = False
+
+    def glance(self, scope: Scope, verify_csrf: bool | None) -> tuple[bytes, str | None] | None:  # noqa: ARG002
+        """See `Location.glance`."""
+        return UNCLEAR
 
     def find(self, scope: Scope, verify_csrf: bool | None) -> Found | None:
         """See `Location.find`."""
@@ -132,26 +157,23 @@ class HeaderLocation(_InHead):
             raise InvalidRequestError(f"The {self._label} header holds more than one token: send only one.")
         return Found(token, "headers")
 
-    def peek(self, scope: Scope) -> bytes | None:
-        """Read a token that stands alone after the scheme as it is usually written.
-
-        Args:
-            scope: The ASGI scope.
-
-        Returns:
-            What may be a token; `None` where a closer look is needed.
-        """
+    def glance(self, scope: Scope, verify_csrf: bool | None) -> tuple[bytes, str | None] | None:  # noqa: ARG002
+        """See `Location.glance`."""
         value = None
         name = self._header
         for key, candidate in scope["headers"]:
             if key == name:
                 if value is not None:
-                    return None
+                    return UNCLEAR
                 value = candidate
-        if value is None or not value.startswith(self._prefix):
+        if value is None:
             return None
+        if not value.startswith(self._prefix):
+            return UNCLEAR
         token: bytes = value[self._length + 1 :]
-        return token
+        if not token or b" " in token or b"\t" in token or b"," in token:
+            return UNCLEAR
+        return token, None
 
     def _after_scheme(self, value: bytes) -> bytes | None:
         if not self._scheme:
@@ -176,6 +198,10 @@ class QueryLocation(_InHead):
     def __init__(self, parameter: str) -> None:
         self.label: Final = f"no query parameter {parameter}"
         self._parameter = parameter
+
+    def glance(self, scope: Scope, verify_csrf: bool | None) -> tuple[bytes, str | None] | None:  # noqa: ARG002
+        """See `Location.glance`."""
+        return UNCLEAR if scope.get("query_string") else None
 
     def find(self, scope: Scope, verify_csrf: bool | None) -> Found | None:  # noqa: ARG002
         """See `Location.find`."""
@@ -207,6 +233,10 @@ class JSONLocation:
         self.label: Final = f"no key {key} in a body of the content type application/json"
         self._key = key
         self._limit = limit
+
+    def glance(self, scope: Scope, verify_csrf: bool | None) -> tuple[bytes, str | None] | None:  # noqa: ARG002
+        """See `Location.glance`."""
+        return UNCLEAR
 
     def find(self, scope: Scope, verify_csrf: bool | None) -> Found | None:  # noqa: ARG002
         """Nothing can be found in the head alone."""
@@ -268,6 +298,40 @@ class CookieLocation:
         self._csrf_protect = csrf_protect
         self._origins = origins
         self._body_limit = body_limit
+
+    def glance(self, scope: Scope, verify_csrf: bool | None) -> tuple[bytes, str | None] | None:
+        """See `Location.glance`."""
+        cookies = csrf = None
+        csrf_name = self._csrf_header
+        for key, value in scope["headers"]:
+            if key == b"cookie":
+                if cookies is not None:
+                    return UNCLEAR
+                cookies = value
+            elif key == csrf_name:
+                if csrf is not None:
+                    return UNCLEAR
+                csrf = value
+        if cookies is None:
+            return None
+        name = self._cookie
+        if cookies.count(name) != 1:
+            # None at all, or perhaps the same name twice, or a part of another one.
+            return UNCLEAR if name in cookies else None
+        start = cookies.index(name)
+        begin = start + len(name) + 1
+        end = cookies.find(b";", begin)
+        token = cookies[begin:] if end < 0 else cookies[begin:end]
+        if (start and cookies[start - 2 : start] != b"; ") or cookies[begin - 1 : begin] != b"=":
+            return UNCLEAR
+        # What `read_cookie` would take away at the ends: spaces, tabs and quotes.
+        if scope["type"] != "http" or self._origins.configured or not token or min(token[0], token[-1]) <= _QUOTE:
+            return UNCLEAR
+        if not (
+            verify_csrf if verify_csrf is not None else self._csrf_protect and scope["method"] in self._csrf_methods
+        ):
+            return token, None
+        return (token, csrf.decode("latin-1")) if csrf else UNCLEAR
 
     def find(self, scope: Scope, verify_csrf: bool | None) -> Found | None:
         """See `Location.find`."""

@@ -18,6 +18,7 @@ from fastapi.security import SecurityScopes
 from starlette.requests import HTTPConnection, Request
 
 from authx.exceptions import BadConfigurationError, RateLimitExceeded
+from authx.http.authenticate import attach_evidence
 from authx.http.errors import install_handler
 from authx.http.guards import NO_SCOPES, Guard
 from authx.http.injections import NotADependency
@@ -292,7 +293,7 @@ class LimitedGuard:
         try:
             await self.limiter(request)
         except RateLimitExceeded as error:
-            self.guard.gate.blame(error, request, self.guard.requirement.kind)
+            attach_evidence(self.guard.holder.get(), error, request, self.guard.requirement.kind)
             raise
         return await self.guard(request, security_scopes)
 

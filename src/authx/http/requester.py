@@ -4,24 +4,17 @@ from typing import Final
 
 from starlette.requests import HTTPConnection
 
-from authx.sessions.service import Client
+from authx.sessions.requester import Requester
 
-__all__ = ["client_of"]
+__all__ = ["requester_of"]
 
 _MAX_TEXT: Final = 512
 
 
-def client_of(connection: HTTPConnection) -> Client:
-    """Tell who asks.
-
-    Args:
-        connection: The request or WebSocket.
-
-    Returns:
-        Address and user agent, without what a database would refuse.
-    """
+def requester_of(connection: HTTPConnection) -> Requester:
+    """Read who asks, without what a database would refuse."""
     address = connection.client
-    return Client(
+    return Requester(
         ip=None if address is None else _clean(address.host), user_agent=_clean(connection.headers.get("user-agent"))
     )
 

@@ -1,6 +1,6 @@
 """What a route asks of a request's token, as one value that can be a dictionary's key."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import get_args
 
 from authx.types import TokenLocation, TokenType
@@ -20,7 +20,6 @@ class Requirement:
         locations: Where to look, in order; `None` as configured.
         scopes: The scopes it must have; `None` if none are asked for.
         all_scopes: Whether all of them are needed, or any one.
-        is_plain: Whether it is a good token of its type and nothing else; scopes are checked beside that.
     """
 
     kind: TokenType = "access"
@@ -30,7 +29,6 @@ class Requirement:
     locations: tuple[TokenLocation, ...] | None = None
     scopes: tuple[str, ...] | None = None
     all_scopes: bool = True
-    is_plain: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse what does not exist."""
@@ -39,5 +37,3 @@ class Requirement:
         for location in self.locations or ():
             if location not in get_args(TokenLocation):
                 raise ValueError(f"{location!r} is no token location; use headers, cookies, json or query")
-        plain = self.verify_type and not self.verify_fresh and self.locations is None
-        object.__setattr__(self, "is_plain", plain)

@@ -14,8 +14,10 @@ from authx.exceptions import (
     InvalidRequestError,
     SessionNotFoundError,
 )
+from authx.http.authenticate import attach_evidence
 from authx.http.body import read_body
 from authx.http.browser_client import answer_with_client
+from authx.http.cookies import unset_all_cookies
 from authx.http.headers import is_json
 from authx.http.hooks import Callback
 from authx.jose.json_object import load_object
@@ -121,8 +123,8 @@ class _Routes:
         """Add the routes to a router."""
         caller = Depends(self._auth.access_token_required)
         auth = self._auth
-        wiring = auth._gate.wiring
-        checks_origin = wiring.uses_cookies and wiring.origins.configured
+        runtime = auth._runtime
+        checks_origin = runtime.uses_cookies and runtime.origins.configured
 
         @router.post(
             paths["login"],
@@ -158,7 +160,7 @@ class _Routes:
         ) -> Message:
             _no_store(response)
             if keep_current and payload.sid is None:
-                raise self._blamed(
+                raise self._with_evidence(
                     InvalidRequestError(
                         "keep_current needs an access token that belongs to a session, and this one does not. Sign in "
                         "again, or leave keep_current out to sign out everywhere."
@@ -168,7 +170,7 @@ class _Routes:
             await auth.revoke_all_sessions(payload.sub, payload.sid if keep_current else None)
             if keep_current:
                 return Message(message="Logged out everywhere else")
-            auth._gate.session_calls.unset_cookies(response, request)
+            unset_all_cookies(auth._runtime, response, request.scope)
             return Message(message="Logged out everywhere")
 
         @router.get(paths["sessions"], responses=_answers(400, 401, 503), summary="The caller's sessions")
@@ -197,29 +199,30 @@ class _Routes:
             return answer_with_client(request, auth.config, paths)
 
     async def _login(self, request: Request, response: Response) -> SessionTokens:
+        auth = self._auth
         try:
-            await self._auth._gate.session_calls.refuse_foreign(request)
+            await auth._endpoints.refuse_foreign(request)
             credentials = await _read_credentials(request)
             answer = await self._authenticate(credentials.username, credentials.password)
             # The empty name that the client sent, handed back, is no mistake of the application.
             uid = None if answer == credentials.username == "" else _user_of(answer)
             if uid is None:
-                await self._auth._gate.session_calls.tell_failed_login(request)
+                await auth._endpoints.emit_failed_login(request)
                 raise InvalidCredentialsError("User name or password is wrong")
         except AuthXException as error:
-            self._auth._gate.blame(error, request, "access")
+            attach_evidence(self._auth._runtime, error, request, "access")
             raise
-        return await self._auth.login(uid, request, response)
+        return await auth.login(uid, request, response)
 
     async def _revoke(self, request: Request, session_id: str, payload: TokenPayload) -> None:
         session = await self._auth.get_session(session_id)
         # Another user's session is as unknown as one that does not exist.
         if session is None or session.uid != payload.sub or not session.is_active:
-            raise self._blamed(SessionNotFoundError("There is no such session"), request)
+            raise self._with_evidence(SessionNotFoundError("There is no such session"), request)
         await self._auth.revoke_session(session_id)
 
-    def _blamed(self, error: AuthXException, request: Request) -> AuthXException:
-        self._auth._gate.blame(error, request, "access")
+    def _with_evidence(self, error: AuthXException, request: Request) -> AuthXException:
+        attach_evidence(self._auth._runtime, error, request, "access")
         return error
 
 

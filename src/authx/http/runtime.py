@@ -1,35 +1,64 @@
-"""Everything derived from one configuration, made once and thrown away when a setting changes."""
+"""What the settings of one instance became: made once, and made anew when a setting changes."""
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
 from importlib.util import find_spec
-from typing import Final
+from threading import RLock
+from typing import TYPE_CHECKING, Final
 
 from authx.config import AuthXConfig
 from authx.core.cookies import Cookie, CookiePair
 from authx.exceptions import BadConfigurationError
+from authx.http.hooks import Callback
 from authx.http.locations import CookieLocation, HeaderLocation, JSONLocation, Location, QueryLocation
 from authx.http.origins import Origins
-from authx.tokens.configured_keys import build_ring, missing_key_message
+from authx.tokens.configured_keys import build_ring, missing_key_message, short_secret_warning
 from authx.tokens.issuer import Issuer, SessionIds
 from authx.tokens.verifier import Verifier
-from authx.types import StringOrSequence, TokenLocation, TokenType
+from authx.types import TOKEN_TYPES, StringOrSequence, TokenLocation, TokenType
 
-__all__ = ["Wiring", "wire"]
+if TYPE_CHECKING:
+    # Only applications with a store pay for importing it.
+    from authx.sessions.events import Events
+    from authx.sessions.service import Sessions
+    from authx.stores import Store
 
-_TYPES: Final[tuple[TokenType, ...]] = ("access", "refresh")
+__all__ = ["Hooks", "Runtime", "RuntimeHolder", "location_names", "require_key", "warn_of_short_secret"]
+
+_logger = logging.getLogger("authx")
+
+
+class Hooks:
+    """The application's own functions, each `None` where there is none."""
+
+    __slots__ = ("blocklist", "claims_getter", "subject_getter")
+
+    def __init__(self) -> None:
+        self.blocklist: Callback | None = None
+        self.subject_getter: Callback | None = None
+        self.claims_getter: Callback | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wiring:
-    """What requests need of a configuration, ready to use.
+class Runtime:
+    """What the settings of an instance became: values, ready to use, and swapped whole when a setting changes.
 
     Attributes:
-        config: The configuration it was made from.
+        config: The settings.
+        login_type: The instance's login type, if it has one.
+        clock: Returns seconds since 1970.
+        source: The instance, for the answers to its errors.
+        hooks: The application's own functions.
+        events: Who is told of security events.
+        sessions: The sessions on the store; `None` where there is no store.
+        state_key: The name of what the instance keeps on a request's ASGI scope.
         verifier: Verifies tokens.
         issuer: Makes them.
-        configured: The locations looked at for each type, in order.
-        header_first: The header, for types that are looked for there first.
+        names: The names of the locations of each type, in order.
+        configured: Those locations.
         reads_body: Whether looking for a type's tokens may have to wait for the body.
         locations: Every location by type and name, for calls that name their own.
         cookie_places: The cookie location of each type.
@@ -37,14 +66,22 @@ class Wiring:
         uses_cookies: Whether cookies are a location of any type.
         origins: Whose pages may send cookies.
         max_token_bytes: The longest token looked at.
+        remembers_tokens: Whether the verifier remembers the tokens it has seen.
         retry_key_header: The name of the header with the retry key, in lower case; `None`: keys are ignored.
     """
 
     config: AuthXConfig
+    login_type: str | None
+    clock: Callable[[], float]
+    source: object
+    hooks: Hooks
+    events: "Callable[[], Events]"
+    sessions: "Sessions | None"
+    state_key: str
     verifier: Verifier
     issuer: Issuer
+    names: Mapping[TokenType, tuple[TokenLocation, ...]]
     configured: Mapping[TokenType, tuple[Location, ...]]
-    header_first: Mapping[TokenType, HeaderLocation | None]
     reads_body: Mapping[TokenType, bool]
     locations: Mapping[TokenType, Mapping[TokenLocation, Location]]
     cookie_places: Mapping[TokenType, CookieLocation]
@@ -52,114 +89,192 @@ class Wiring:
     uses_cookies: bool
     origins: Origins
     max_token_bytes: int
+    remembers_tokens: bool
     retry_key_header: bytes | None
 
-    def secure(self, scheme: str | None) -> bool:
-        """Tell whether cookies are to be Secure.
 
-        Args:
-            scheme: The request's scheme; `None` where the request is not known.
-
-        Returns:
-            The setting, or what the scheme says where it is `auto`.
-        """
-        setting = self.config.JWT_COOKIE_SECURE
-        return scheme != "http" if setting == "auto" else setting
-
-
-def location_names(config: AuthXConfig, kind: TokenType) -> Sequence[TokenLocation]:
-    """List where tokens of a type travel.
+class RuntimeHolder:
+    """Holds an instance's runtime, and makes it anew where settings have changed.
 
     Args:
         config: The settings.
-        kind: `access` or `refresh`.
+        login_type: The instance's login type, if it has one.
+        clock: Returns seconds since 1970.
+        source: The instance.
+        store: A session store or its URL; as configured by default.
 
-    Returns:
-        The names of the locations, in order.
+    Attributes:
+        current: The runtime; `None` where it has to be made first, by `get`.
     """
+
+    def __init__(
+        self,
+        config: AuthXConfig,
+        login_type: str | None,
+        clock: Callable[[], float],
+        source: object,
+        store: "Store | str | None" = None,
+    ) -> None:
+        self.current: Runtime | None = None
+        self.config = config
+        self.login_type = login_type
+        self.hooks: Final = Hooks()
+        self._clock: Final = clock
+        self.source: Final = source
+        self._store = store
+        self._ids: Final = SessionIds()
+        self._sessions: Sessions | None = None
+        self._lock: Final = RLock()
+        self._generation = 0
+
+    def get(self) -> Runtime:
+        """Return the runtime, made at first use and again when a setting has changed.
+
+        Raises:
+            BadConfigurationError: The settings cannot work.
+        """
+        return self.current or self._make()
+
+    def forget(self) -> None:
+        """Throw away what was made of the settings."""
+        self._generation += 1
+        self.current = None
+
+    @cached_property
+    def events(self) -> "Events":
+        """Who is told of what happens; imported where an application first listens, or uses a store."""
+        from authx.sessions.events import Events
+
+        return Events()
+
+    def _make(self) -> Runtime:
+        with self._lock:
+            while True:
+                generation = self._generation
+                runtime = self._make_once()
+                # Settings that changed meanwhile, in another thread, must not be lost.
+                if generation == self._generation:
+                    self.current = runtime
+                    return runtime
+
+    def _make_once(self) -> Runtime:
+        config = self.config
+        # A store object has a length, and may be empty.
+        store = config.JWT_STORE_URL if self._store is None else self._store
+        login_type = self.login_type
+        # Settings that cannot work raise here, before anything is made of a store.
+        config.check()
+        verifier, issuer = _verifier_and_issuer(config, login_type, self._ids, with_store=store is not None)
+        origins = Origins(config.JWT_ORIGINS, config.JWT_CSRF_TRUSTED_ORIGINS)
+        cookie_places = {kind: _cookie_location(config, kind, origins) for kind in TOKEN_TYPES}
+        locations = {kind: _locations(config, kind, cookie_places[kind]) for kind in TOKEN_TYPES}
+        names = {kind: tuple(dict.fromkeys(location_names(config, kind))) for kind in TOKEN_TYPES}
+        configured = {kind: tuple(locations[kind][name] for name in names[kind]) for kind in TOKEN_TYPES}
+        retry_header = config.JWT_RETRY_KEY_HEADER
+        return Runtime(
+            config=config,
+            login_type=login_type,
+            clock=self._clock,
+            source=self.source,
+            hooks=self.hooks,
+            events=lambda: self.events,
+            state_key=f"authx.{id(self):x}",
+            verifier=verifier,
+            issuer=issuer,
+            names=names,
+            configured=configured,
+            reads_body={kind: any(place.reads_body for place in configured[kind]) for kind in TOKEN_TYPES},
+            locations=locations,
+            cookie_places=cookie_places,
+            cookies={kind: _cookies(config, kind) for kind in TOKEN_TYPES},
+            uses_cookies=any("cookies" in names[kind] for kind in TOKEN_TYPES),
+            origins=origins,
+            max_token_bytes=config.JWT_MAX_TOKEN_BYTES,
+            remembers_tokens=config.JWT_TOKEN_CACHE_SIZE > 0,
+            retry_key_header=None if retry_header is None else retry_header.lower().encode("latin-1"),
+            sessions=self._sessions_on(store),
+        )
+
+    def _sessions_on(self, store: "Store | str | None") -> "Sessions | None":
+        """Keep the sessions where nothing that concerns them has changed, else make others."""
+        former, sessions = self._sessions, None
+        if store is not None:
+            # Only applications with a store pay for importing what works on it.
+            from authx.sessions.build import build_sessions
+
+            sessions = build_sessions(self.config, store, self.login_type, self.events, self._ids, self._clock, former)
+        if former is not None and former is not sessions:
+            former.retire(sessions)
+        if sessions is None:
+            self._ids.floor = None
+        self._sessions = sessions
+        return sessions
+
+
+def require_key(runtime: Runtime) -> None:
+    """Refuse settings with which no token could be signed or verified.
+
+    Raises:
+        BadConfigurationError: There is no key.
+    """
+    if not runtime.verifier.ring.verifiers:
+        raise runtime.issuer.missing_key()
+
+
+def warn_of_short_secret(config: AuthXConfig) -> None:
+    """Say in the log where a secret is so short that it can be guessed."""
+    warning = short_secret_warning(config)
+    if warning is not None:
+        _logger.warning(warning)
+
+
+def location_names(config: AuthXConfig, kind: TokenType) -> Sequence[TokenLocation]:
+    """List the names of the locations where tokens of a type travel, in order."""
     if kind == "refresh" and config.JWT_REFRESH_TOKEN_LOCATION is not None:
         return config.JWT_REFRESH_TOKEN_LOCATION
     return config.JWT_TOKEN_LOCATION
 
 
-def wire(config: AuthXConfig, login_type: str | None, ids: SessionIds, *, with_store: bool) -> Wiring:
-    """Derive everything from a configuration.
-
-    Args:
-        config: The settings.
-        login_type: The instance's login type, if it has one.
-        ids: Makes session ids.
-        with_store: Whether there is a session store: without one, sessions have no absolute age.
-
-    Returns:
-        What requests need.
-
-    Raises:
-        BadConfigurationError: The settings contradict each other, or a key cannot be used.
-    """
-    config.check()
+def _verifier_and_issuer(
+    config: AuthXConfig, login_type: str | None, ids: SessionIds, *, with_store: bool
+) -> tuple[Verifier, Issuer]:
     if config.JWT_CSRF_CHECK_FORM and find_spec("python_multipart") is None:
         raise BadConfigurationError("JWT_CSRF_CHECK_FORM needs python-multipart: pip install 'authx-fastapi[form]'")
     ring = build_ring(config)
-    lifetimes = {"access": config.JWT_ACCESS_TOKEN_EXPIRES, "refresh": config.JWT_REFRESH_TOKEN_EXPIRES}
-    origins = Origins(config.JWT_ORIGINS, config.JWT_CSRF_TRUSTED_ORIGINS)
-    cookie_places = {kind: _cookie_location(config, kind, origins) for kind in _TYPES}
-    all_locations: dict[TokenType, dict[TokenLocation, Location]] = {
-        kind: _locations(config, kind, cookie_places[kind]) for kind in _TYPES
+    lifetimes: dict[TokenType, timedelta | None] = {
+        "access": config.JWT_ACCESS_TOKEN_EXPIRES,
+        "refresh": config.JWT_REFRESH_TOKEN_EXPIRES,
     }
-    configured = {
-        kind: tuple(all_locations[kind][name] for name in dict.fromkeys(location_names(config, kind)))
-        for kind in _TYPES
-    }
-    retry_header = config.JWT_RETRY_KEY_HEADER
-    with_cookies = frozenset(kind for kind in _TYPES if "cookies" in location_names(config, kind))
+    # Without a store, sessions have no absolute age.
     max_age = config.JWT_SESSION_MAX_AGE if with_store else None
-    return Wiring(
-        config=config,
-        verifier=Verifier(
-            ring,
-            leeway=config.JWT_DECODE_LEEWAY or 0,
-            issuer=config.JWT_DECODE_ISSUER or None,
-            audience=_names(config.JWT_DECODE_AUDIENCE),
-            identity_claim=config.JWT_IDENTITY_CLAIM,
-            login_type=login_type,
-            checks_login_type=with_store,
-            may_lack_exp=[kind for kind, lifetime in lifetimes.items() if lifetime is None],
-            max_age=None if max_age is None else max_age.total_seconds(),
-            remember=config.JWT_TOKEN_CACHE_SIZE,
-        ),
-        issuer=Issuer(
-            signer=ring.signer,
-            missing_key_message=missing_key_message(config),
-            lifetimes={
-                "access": config.JWT_ACCESS_TOKEN_EXPIRES,
-                "refresh": config.JWT_REFRESH_TOKEN_EXPIRES,
-            },
-            csrf_types=with_cookies if config.JWT_COOKIE_CSRF_PROTECT else frozenset(),
-            audience=config.JWT_ENCODE_AUDIENCE,
-            issuer=config.JWT_ENCODE_ISSUER,
-            not_before=config.JWT_ENCODE_NBF,
-            identity_claim=config.JWT_IDENTITY_CLAIM,
-            login_type=login_type,
-            checks_login_type=with_store,
-            ids=ids,
-            max_age=max_age,
-        ),
-        configured=configured,
-        header_first={kind: _header_first(configured[kind]) for kind in _TYPES},
-        reads_body={kind: any(place.reads_body for place in configured[kind]) for kind in _TYPES},
-        locations=all_locations,
-        cookie_places=cookie_places,
-        cookies={kind: _cookies(config, kind) for kind in _TYPES},
-        uses_cookies=bool(with_cookies),
-        origins=origins,
-        max_token_bytes=config.JWT_MAX_TOKEN_BYTES,
-        retry_key_header=None if retry_header is None else retry_header.lower().encode("latin-1"),
+    with_cookies = [kind for kind in TOKEN_TYPES if "cookies" in location_names(config, kind)]
+    verifier = Verifier(
+        ring,
+        leeway=config.JWT_DECODE_LEEWAY or 0,
+        issuer=config.JWT_DECODE_ISSUER or None,
+        audience=_names(config.JWT_DECODE_AUDIENCE),
+        identity_claim=config.JWT_IDENTITY_CLAIM,
+        login_type=login_type,
+        checks_login_type=with_store,
+        may_lack_exp=[kind for kind, lifetime in lifetimes.items() if lifetime is None],
+        max_age=None if max_age is None else max_age.total_seconds(),
+        remember=config.JWT_TOKEN_CACHE_SIZE,
     )
-
-
-def _header_first(places: tuple[Location, ...]) -> HeaderLocation | None:
-    return places[0] if places and isinstance(places[0], HeaderLocation) else None
+    issuer = Issuer(
+        signer=ring.signer,
+        missing_key_message=missing_key_message(config),
+        lifetimes=lifetimes,
+        csrf_types=frozenset(with_cookies if config.JWT_COOKIE_CSRF_PROTECT else ()),
+        audience=config.JWT_ENCODE_AUDIENCE,
+        issuer=config.JWT_ENCODE_ISSUER,
+        not_before=config.JWT_ENCODE_NBF,
+        identity_claim=config.JWT_IDENTITY_CLAIM,
+        login_type=login_type,
+        checks_login_type=with_store,
+        ids=ids,
+        max_age=max_age,
+    )
+    return verifier, issuer
 
 
 def _names(setting: StringOrSequence | None) -> frozenset[str] | None:

@@ -2,22 +2,19 @@
 
 from collections.abc import Iterator
 
-from authx.http.authenticate import Gate
-from authx.http.runtime import location_names
+from authx.http.runtime import Runtime
 from authx.jose.key import KeyRing
-from authx.types import TokenType
+from authx.types import TOKEN_TYPES
 
 __all__ = ["shared_between", "shares_a_key"]
 
-_TYPES: tuple[TokenType, ...] = ("access", "refresh")
 
-
-def shared_between(one: Gate, other: Gate) -> list[str]:
+def shared_between(one: Runtime, other: Runtime) -> list[str]:
     """List what two instances share, as far as their settings tell.
 
     Args:
-        one: The gate of one instance.
-        other: The gate of another one.
+        one: One instance's.
+        other: Another one's.
 
     Returns:
         A phrase for each of key, store and cookie names that they share, with what follows from it; none of
@@ -35,17 +32,17 @@ def shared_between(one: Gate, other: Gate) -> list[str]:
     return shared
 
 
-def shares_a_key(one: Gate, other: Gate) -> bool:
+def shares_a_key(one: Runtime, other: Runtime) -> bool:
     """Return whether one of two instances accepts signatures that the other one makes.
 
     Args:
-        one: The gate of one instance.
-        other: The gate of another one.
+        one: One instance's.
+        other: Another one's.
 
     Returns:
         Whether it does. Where both only verify, whether they have the same public key.
     """
-    rings = one.wiring.verifier.ring, other.wiring.verifier.ring
+    rings = one.verifier.ring, other.verifier.ring
     public = one.config.JWT_PUBLIC_KEY
     same_public = bool(public) and public == other.config.JWT_PUBLIC_KEY
     return same_public or _signs_for(*rings) or _signs_for(*reversed(rings))
@@ -61,21 +58,20 @@ def _signs_for(signing: KeyRing, verifying: KeyRing) -> bool:
     )
 
 
-def _store_of(gate: Gate) -> object:
+def _store_of(runtime: Runtime) -> object:
     """Identify a store, whatever namespace in it is used; a store in memory that a URL names is never shared."""
-    engine = gate.engine
-    if engine is None:
+    if runtime.sessions is None or runtime.sessions.origin is None:
         return None
-    place, prefix, _ = engine.origin
+    place, prefix, _ = runtime.sessions.origin
     if isinstance(place, str):
         return None if place.startswith("memory:") else (place, prefix)
     return id(place)
 
 
-def _cookie_names(gate: Gate) -> Iterator[str]:
-    for kind in _TYPES:
-        if "cookies" in location_names(gate.config, kind):
-            pair = gate.wiring.cookies[kind]
+def _cookie_names(runtime: Runtime) -> Iterator[str]:
+    for kind in TOKEN_TYPES:
+        if "cookies" in runtime.names[kind]:
+            pair = runtime.cookies[kind]
             yield pair.token.name
             if pair.csrf is not None:
                 yield pair.csrf.name

@@ -80,7 +80,7 @@ class Events:
             raise TypeError(f"a listener must be a function, not {type(listener).__name__}")
         self._listeners.setdefault(event, []).append(listener)
 
-    async def tell(self, happened: SecurityEvent, level: int | None = None) -> None:
+    async def emit(self, happened: SecurityEvent, level: int | None = None) -> None:
         """Log an event, then tell its listeners one after the other. A listener that raises breaks nothing.
 
         Args:

@@ -15,10 +15,10 @@ from dataclasses import replace
 from math import inf
 from typing import Final
 
-from authx.core.session import Cutoff, Revocation
+from authx.core.session import Revocation
 from authx.exceptions import RevokedTokenError, SessionRevoked, StoreUnavailableError
 from authx.jose.json_object import JSONObject
-from authx.sessions.revoked import SHORTEST_WINDOW, Revoked, minute_of, moment_of
+from authx.sessions.revoked import SHORTEST_WINDOW, Revoked, minute_of, timestamp_of
 from authx.stores import Store
 from authx.tokens.verifier import Verified
 
@@ -37,7 +37,7 @@ class RevocationFeed:
         store: Where they come from.
         clock: Seconds since 1970.
         window: Seconds for which it can answer: the longest life of an access token, and some.
-        poll_interval: Seconds between two looks at a store that does not tell by itself.
+        poll_interval: Seconds between two looks at a store that does not notify.
         max_staleness: Seconds after which a silent store makes requests fail; `None`: never.
         monotonic: Seconds that only ever grow. Bound to the system's own clock, so that a test that moves frozen
             time by days does not make the store look silent for days.
@@ -63,8 +63,8 @@ class RevocationFeed:
         self._readings: list[list[Revocation]] = []
         self._cursor = ""
         self._current = False
-        self._heard: float | None = None
-        self._heard_at = 0.0
+        self._answered: float | None = None
+        self._answered_at = 0.0
         self._fresh_until = -inf
         # In seconds since 1970: what was deleted before is not known here.
         self._known_since = -inf
@@ -78,15 +78,13 @@ class RevocationFeed:
     def check(self, claims: JSONObject) -> None:
         """Refuse an access token that was revoked: dictionary look-ups, nothing else.
 
-        Args:
-            claims: Verified claims.
-
         Raises:
             SessionRevoked: Its session was ended.
             RevokedTokenError: It was revoked itself.
-            StoreUnavailableError: The store has been silent for too long to know.
+            StoreUnavailableError: Nothing was loaded yet, or the store has been silent for too long to know.
         """
-        self.require_fresh()
+        if self._monotonic() > self._fresh_until:
+            raise StoreUnavailableError("the session store has not answered for too long to trust a token")
         revoked = self._revoked
         if revoked.has_session(claims):
             raise SessionRevoked("Session has been revoked")
@@ -94,17 +92,9 @@ class RevocationFeed:
             raise RevokedTokenError("Token has been revoked")
 
     def clears(self, verified: Verified, now: float) -> bool:
-        """Tell whether the feed covers a token and `check` would let it pass; without an exception.
+        """Tell whether the feed covers a token and `check` would let it pass, and note that on the token.
 
-        What it says it notes on the token. It holds until something is revoked, or the feed does not cover the token
-        any more.
-
-        Args:
-            verified: The token.
-            now: Seconds since 1970.
-
-        Returns:
-            Whether it is so.
+        It holds until something is revoked, or the feed does not cover the token any more.
         """
         if self._monotonic() > self._fresh_until:
             return False
@@ -118,25 +108,8 @@ class RevocationFeed:
         verified.cleared_until, verified.cleared_in = until, state
         return True
 
-    def require_fresh(self) -> None:
-        """Refuse to answer from what may be out of date.
-
-        Raises:
-            StoreUnavailableError: Nothing was loaded yet, or the store has been silent for too long.
-        """
-        if self._monotonic() > self._fresh_until:
-            raise StoreUnavailableError("the session store has not answered for too long to trust a token")
-
     def covers(self, verified: Verified, now: float) -> bool:
-        """Tell whether the feed can answer for a token, or the store has to: it remembers only so far back.
-
-        Args:
-            verified: The token.
-            now: Seconds since 1970.
-
-        Returns:
-            Whether the token was issued, or the store was asked about it, within the window.
-        """
+        """Tell whether the feed can answer for a token, or the store has to: it remembers only so far back."""
         return now < self._covered_until(verified)
 
     def _covered_until(self, verified: Verified) -> float:
@@ -152,49 +125,37 @@ class RevocationFeed:
         """Tell whether the end of a token is held, for as long as it has to be."""
         return self._revoked.tokens.get(jti, 0.0) >= (inf if until is None else until)
 
-    def everyone(self) -> Cutoff | None:
-        """Tell the cutoff of all subjects, if there is one."""
-        at = self._revoked.everyone_at
-        return Cutoff(at=at) if at else None
+    @property
+    def everyone_at(self) -> int:
+        """The cutoff of all subjects, in milliseconds; 0 if there is none."""
+        return self._revoked.everyone_at
 
     def newest_cutoff(self, sub: str) -> int:
-        """Tell from when on a new session of a subject lives, as far as it is known here.
-
-        Args:
-            sub: The subject.
-
-        Returns:
-            Milliseconds since 1970; 0 if there is no cutoff.
-        """
-        head = self._revoked.cutoffs.get(sub)
-        return max(moment_of(head) if head is not None else 0, self._revoked.everyone_at)
+        """Tell from when on a new session of a subject lives, in milliseconds, as far as it is known here."""
+        prefix = self._revoked.cutoffs.get(sub)
+        return max(timestamp_of(prefix) if prefix is not None else 0, self._revoked.everyone_at)
 
     @property
     def loaded(self) -> bool:
         """Whether it has ever been loaded."""
-        return self._heard is not None
+        return self._answered is not None
 
     def __len__(self) -> int:
-        """Tell how many revocations are held."""
         return len(self._revoked)
 
     # What keeps it current
 
     def apply(self, revocation: Revocation) -> None:
-        """Take in a revocation that this process made, without waiting to read it back.
-
-        Args:
-            revocation: As the store returned it.
-        """
+        """Take in a revocation that this process made, as the store returned it, without waiting to read it back."""
         for reading in self._readings:
             reading.append(revocation)
         self._apply_again([revocation])
 
     def _apply_again(self, revocations: list[Revocation]) -> None:
         for one in revocations:
-            # The store may have taken in another since. Of cutoffs of one moment, the last spares what all of them do.
-            spares_another = one.kind == "subject" and self._revoked.spares_another(one)
-            self._take([replace(one, spared=None) if spares_another else one])
+            # The store may have taken in another since. Of cutoffs of one time, the last keeps what all of them do.
+            keeps_another = one.kind == "subject" and self._revoked.keeps_another(one)
+            self._take([replace(one, spared=None) if keeps_another else one])
 
     def _take(self, revocations: list[Revocation]) -> None:
         if self._revoked.apply(revocations, self._now()):
@@ -211,14 +172,14 @@ class RevocationFeed:
         finally:
             self._readings = [reading for reading in self._readings if reading is not meanwhile]
 
-    def heard(self) -> None:
+    def note_answer(self) -> None:
         """Note that the store has just answered, and everything it keeps is known."""
         now, at = self._monotonic(), self._clock()
         # The monotonic clock of a machine that sleeps may stand still, and the other one may be set back.
         shortest = SHORTEST_WINDOW / 1000
-        if self._heard is None or max(now - self._heard, at - self._heard_at) > shortest:
+        if self._answered is None or max(now - self._answered, at - self._answered_at) > shortest:
             self._known_since, self._state = at - shortest, object()
-        self._heard, self._heard_at = now, at
+        self._answered, self._answered_at = now, at
         self._fresh_until = inf if self._max_staleness is None else now + self._max_staleness
 
     async def load(self) -> None:
@@ -237,7 +198,7 @@ class RevocationFeed:
             self._revoked, self._cursor, self._current = loading, cursor, True
             self._apply_again(meanwhile)
             self._state = object()
-        self.heard()
+        self.note_answer()
 
     async def follow(self) -> None:
         """Keep current until cancelled or told to stop, whatever happens to the store."""
@@ -254,7 +215,7 @@ class RevocationFeed:
                 self._revoked.forget(self._now(), _SLICE)
                 if self._monotonic() >= next_count:
                     next_count = self._monotonic() + _COUNT_INTERVAL
-                    await self._keep_house()
+                    await self._compare()
                     self._may_prune_more = True
                 if self._may_prune_more:
                     # One slice at a time: a long backlog must not keep what was revoked meanwhile from being read.
@@ -292,9 +253,9 @@ class RevocationFeed:
         self._cursor = newest
         for reading in self._readings:
             reading.extend(listed)
-        self.heard()
+        self.note_answer()
 
-    async def _keep_house(self) -> None:
+    async def _compare(self) -> None:
         """Compare with the store once a minute."""
         now = self._now()
         # In slices, so that requests come in between.

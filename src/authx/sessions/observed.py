@@ -12,8 +12,19 @@ from typing import Final, ParamSpec, TypeVar
 from weakref import WeakValueDictionary
 
 from authx.core.outages import Outages
+from authx.core.session import is_sound
 from authx.exceptions import StoreUnavailableError
-from authx.stores import Cutoff, Revocation, Revocations, Rotation, Session, Sessions, Store, namespace_of
+from authx.stores import (
+    Cutoff,
+    InvalidRowError,
+    Revocation,
+    Revocations,
+    Rotation,
+    Session,
+    Sessions,
+    Store,
+    namespace_of,
+)
 
 __all__ = ["ObservedStore", "StallTimer", "observe"]
 
@@ -79,15 +90,16 @@ class ObservedStore:
 
     async def get(self, sid: str, sub: str | None = None) -> tuple[Session | None, Cutoff | None]:
         """As `Store.get`."""
-        return await self._answered(self.store.get, sid, sub)
+        row, cutoff = await self._answered(self.store.get, sid, sub)
+        return _sound(row), cutoff
 
     async def list(self, sub: str, now: int, limit: int = 100) -> Sessions:
         """As `Store.list`."""
-        return await self._answered(self.store.list, sub, now, limit)
+        return [row for row in await self._answered(self.store.list, sub, now, limit) if is_sound(row)]
 
     async def advance(self, rotation: Rotation) -> Session | None:
         """As `Store.advance`."""
-        return await self._answered(self.store.advance, rotation)
+        return _sound(await self._answered(self.store.advance, rotation))
 
     async def revoke(self, revocation: Revocation) -> Revocation:
         """As `Store.revoke`."""
@@ -161,6 +173,13 @@ class ObservedStore:
 
     def _now(self) -> int:
         return int(self._clock() * 1000)
+
+
+def _sound(row: Session | None) -> Session | None:
+    """Refuse a row that somebody else wrote, and that none of our sessions can be."""
+    if row is None or is_sound(row):
+        return row
+    raise InvalidRowError(row.sid)
 
 
 _known: WeakValueDictionary[int, ObservedStore] = WeakValueDictionary()

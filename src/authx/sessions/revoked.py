@@ -7,7 +7,7 @@ from typing import Any, Final
 from authx.core.session import Revocation
 from authx.jose.json_object import JSONObject
 
-__all__ = ["SHORTEST_WINDOW", "Revoked", "head_of", "minute_of", "moment_of"]
+__all__ = ["SHORTEST_WINDOW", "Revoked", "minute_of", "prefix_of", "timestamp_of"]
 
 # Milliseconds for which every process keeps what it revokes, however short its own access tokens live: those of
 # another may live longer.
@@ -20,8 +20,8 @@ class Revoked:
     """What is revoked and may still concern an access token.
 
     Values are numbers and short texts, one dictionary entry each, so that a hundred thousand of them
-    cost little: sessions and tokens hold the moment they can be forgotten, cutoffs their moment in the
-    form in which a session's id begins, which sorts as text.
+    cost little: sessions and tokens hold the time at which they can be forgotten, cutoffs their own in
+    the form in which a session's id begins, which sorts as text.
 
     It holds what the store keeps, by the store's own `until`, so that the two can be counted and compared.
 
@@ -52,44 +52,33 @@ class Revoked:
         self.sessions: dict[str, float] = {}
         self.tokens: dict[str, float] = {}
         self.cutoffs: dict[str, str] = {}
-        # Of the cutoffs that can be forgotten at another moment than a window after their own.
+        # Of the cutoffs that can be forgotten at another time than a window after their own.
         self._untils: dict[str, float] = {}
         self.spared: dict[str, str] = {}
         self.everyone = ""
         self.everyone_at = 0
 
     def has_session(self, claims: JSONObject) -> bool:
-        """Tell whether the session of a token was ended.
-
-        Args:
-            claims: Verified claims.
-
-        Returns:
-            Whether it was. Tokens of other issuers have no session; their time of issue stands in for it.
-        """
+        """Return whether a token's session was ended; the time of issue stands in for sessions of other issuers."""
         sid: Any = claims.get("sid")
         sub: Any = claims["sub"]
         if sid is None:
-            issued = head_of(int(float(str(claims["iat"])) * 1000))
+            issued = prefix_of(int(float(str(claims["iat"])) * 1000))
             return issued < self.everyone or issued < self.cutoffs.get(sub, "")
         if sid in self.sessions:
             return True
-        head: str = sid[:13]
-        if head < self.everyone:
+        prefix: str = sid[:13]
+        if prefix < self.everyone:
             return True
         cutoff = self.cutoffs.get(sub)
-        return cutoff is not None and head < cutoff and self.spared.get(sub) != sid
+        return cutoff is not None and prefix < cutoff and self.spared.get(sub) != sid
 
     def __len__(self) -> int:
         """Tell how many revocations are held."""
         return len(self.sessions) + len(self.tokens) + len(self.cutoffs) + bool(self.everyone)
 
     def apply(self, revocations: Iterable[Revocation], now: int) -> bool:
-        """Take in revocations.
-
-        Args:
-            revocations: In the order of the store; repeating one changes nothing.
-            now: Milliseconds since 1970.
+        """Take in revocations, in the order of the store; repeating one changes nothing.
 
         Returns:
             Whether a token that was cleared before may be revoked now, or has to be asked about elsewhere.
@@ -99,7 +88,7 @@ class Revoked:
             until = inf if one.until is None else float(one.until)
             if one.kind == "everyone":
                 if one.at > self.everyone_at:
-                    self.everyone_at, self.everyone = one.at, head_of(one.at)
+                    self.everyone_at, self.everyone = one.at, prefix_of(one.at)
                     changed = True
                 continue
             kept = max(until - one.at, SHORTEST_WINDOW)
@@ -115,18 +104,18 @@ class Revoked:
                 changed |= self._hold(self.tokens, _TOKENS, one.key, until)
         return changed
 
-    def spares_another(self, one: Revocation) -> bool:
-        """Tell whether a cutoff of the same moment is held that spares another session, or none."""
-        return self.cutoffs.get(one.key) == head_of(one.at) and self.spared.get(one.key) != one.spared
+    def keeps_another(self, one: Revocation) -> bool:
+        """Return whether a cutoff of the same time is held that keeps another session, or none."""
+        return self.cutoffs.get(one.key) == prefix_of(one.at) and self.spared.get(one.key) != one.spared
 
     def _cut_off(self, one: Revocation, until: float) -> bool:
-        sub, head, before = one.key, head_of(one.at), self.cutoffs.get(one.key)
+        sub, prefix, before = one.key, prefix_of(one.at), self.cutoffs.get(one.key)
         if before is not None:
-            if head < before:
+            if prefix < before:
                 return False
             until = max(until, self._until_of(sub))
-        changed = head != before or self.spared.get(sub) != one.spared
-        self.cutoffs[sub] = head
+        changed = prefix != before or self.spared.get(sub) != one.spared
+        self.cutoffs[sub] = prefix
         if one.spared is None:
             self.spared.pop(sub, None)
         else:
@@ -136,39 +125,31 @@ class Revoked:
         else:
             self._untils[sub] = until
         if before is None:
-            self._remind(until, _CUTOFFS, sub)
+            self._schedule(until, _CUTOFFS, sub)
         return changed
 
     def _until_of(self, sub: str) -> float:
         until = self._untils.get(sub)
-        return moment_of(self.cutoffs[sub]) + self._usual if until is None else until
+        return timestamp_of(self.cutoffs[sub]) + self._usual if until is None else until
 
     def _hold(self, held: dict[str, float], kind: int, key: str, until: float) -> bool:
         before = held.get(key)
         if before is None:
-            self._remind(until, kind, key)
+            self._schedule(until, kind, key)
         held[key] = until if before is None else max(before, until)
         return before is None
 
-    def _remind(self, moment: float, kind: int, key: str) -> None:
-        if moment == inf:
+    def _schedule(self, at: float, kind: int, key: str) -> None:
+        if at == inf:
             return
-        minute = minute_of(int(moment))
+        minute = minute_of(int(at))
         ending = self._ending.get(minute)
         if ending is None:
             ending = self._ending[minute] = ([], [], [])
         ending[kind].append(key)
 
     def forget(self, now: int, limit: int) -> bool:
-        """Drop some of what can concern no token any more.
-
-        Args:
-            now: Milliseconds since 1970.
-            limit: How many at most, so that no request waits for a sweep.
-
-        Returns:
-            Whether there is more to drop.
-        """
+        """Drop some of what can concern no token any more; return whether there is more to drop."""
         present = minute_of(now)
         for minute in sorted(self._ending):
             if minute >= present:
@@ -187,7 +168,7 @@ class Revoked:
         held = self.sessions if kind == _SESSIONS else self.tokens
         until = self._until_of(key) if kind == _CUTOFFS else held.get(key, 0)
         if until >= present:
-            self._remind(until, kind, key)
+            self._schedule(until, kind, key)
         elif kind == _CUTOFFS:
             del self.cutoffs[key]
             self._untils.pop(key, None)
@@ -196,38 +177,17 @@ class Revoked:
             held.pop(key, None)
 
 
-def minute_of(moment: int) -> int:
-    """Find the beginning of a moment's minute.
-
-    Args:
-        moment: Milliseconds since 1970.
-
-    Returns:
-        Milliseconds since 1970.
-    """
-    return moment - moment % _MINUTE
+def minute_of(at: int) -> int:
+    """Find the beginning of a minute, in milliseconds."""
+    return at - at % _MINUTE
 
 
-def head_of(moment: int) -> str:
-    """Write a moment as a session's id of that moment begins.
-
-    Args:
-        moment: Milliseconds since 1970.
-
-    Returns:
-        13 characters that sort as the moments do.
-    """
-    digits = f"{moment:012x}"
+def prefix_of(at: int) -> str:
+    """Write a timestamp as the ids of its sessions begin: 13 characters that sort as the timestamps do."""
+    digits = f"{at:012x}"
     return f"{digits[:8]}-{digits[8:]}"
 
 
-def moment_of(head: str) -> int:
-    """Read the moment that a session's id begins with.
-
-    Args:
-        head: 13 characters.
-
-    Returns:
-        Milliseconds since 1970.
-    """
-    return int(head.replace("-", ""), 16)
+def timestamp_of(prefix: str) -> int:
+    """Read the timestamp that a session's id begins with."""
+    return int(prefix.replace("-", ""), 16)

@@ -8,6 +8,7 @@ from urllib.request import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
+from authx.http.cookies import set_cookies
 from authx.jose.jws import read_unverified
 from authx.main import AuthX
 from authx.schema import TokenResponse
@@ -91,7 +92,7 @@ def _put_cookies(client: "TestClient", auth: AuthX[Any], kind: TokenType, token:
     """Let the client's own jar take the cookies that a login would set, by the rules it has for all others."""
     config, url = auth.config, str(client.base_url)
     response = Response()
-    auth._cookies.set(kind, token, response, None, {"scheme": client.base_url.scheme})
+    set_cookies(auth._runtime, kind, token, response, None, {"scheme": client.base_url.scheme})
     client.cookies.jar.extract_cookies(_Answer(response), Request(url))  # type: ignore[arg-type] # noqa: S310
     refresh = kind == "refresh"
     name = config.JWT_REFRESH_COOKIE_NAME if refresh else config.JWT_ACCESS_COOKIE_NAME
