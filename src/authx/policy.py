@@ -82,7 +82,7 @@ class PolicyContext:
     environment: Mapping[str, Any] = field(default_factory=dict)
 
     def get_source(self, source: PolicySource) -> Any:
-        """Give what conditions with this source read.
+        """Return what conditions with this source read.
 
         Args:
             source: `subject`, `resource`, `environment`, or `token` for all claims of the payload.
@@ -161,7 +161,7 @@ class PolicyCondition:
     value: object = None
 
     def matches(self, context: PolicyContext) -> bool:
-        """Tell whether the comparison holds.
+        """Return whether the comparison holds.
 
         Args:
             context: The context the value is read from.
@@ -213,15 +213,15 @@ class PolicyRule:
     reason: str | None = None
 
     def matches_action(self, action: str) -> bool:
-        """Tell whether one of the rule's patterns covers an action."""
+        """Return whether one of the rule's patterns covers an action."""
         return _covers(self.actions, action)
 
     def matches_resource(self, resource: str) -> bool:
-        """Tell whether one of the rule's patterns covers a resource."""
+        """Return whether one of the rule's patterns covers a resource."""
         return _covers(self.resources, resource)
 
     def matches_scopes(self, payload: TokenPayload | None) -> bool:
-        """Tell whether a token has the scopes the rule demands; no token has none."""
+        """Return whether a token has the scopes the rule demands; no token has none."""
         if self.scopes is None:
             return True
         granted = None if payload is None else payload.scopes
