@@ -2,7 +2,7 @@
 
 import pytest
 from fastapi import Depends, FastAPI
-from tests.support.asgi import Clock, authorization, cookies, knock, make_auth
+from tests.support.asgi import authorization, cookies, knock, make_auth
 from tests.support.tokens import claims_of
 
 from authx.exceptions import (
@@ -34,6 +34,7 @@ from authx.exceptions import (
     TokenRequiredError,
     TokenTypeError,
 )
+from authx.testing import Clock
 
 PLAIN = {"message", "error_type"}
 

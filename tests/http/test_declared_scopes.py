@@ -10,13 +10,14 @@ from fastapi.exceptions import FastAPIError
 from fastapi.security import SecurityScopes
 from fastapi.testclient import TestClient
 from starlette.testclient import WebSocketDenialResponse
-from tests.support.asgi import SECRET, Clock, authorization, knock, make_auth, request_of
+from tests.support.asgi import SECRET, authorization, knock, make_auth, request_of
 from tests.support.axes import pairwise, spread
 
 from authx import AuthManager, AuthX, AuthXConfig
 from authx.exceptions import BadConfigurationError, InsufficientScopeError
 from authx.http.ratelimit import RateLimiter
 from authx.schema import TokenPayload
+from authx.testing import Clock
 
 READ = ["posts:read"]
 

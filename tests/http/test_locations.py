@@ -7,11 +7,12 @@ from itertools import permutations
 import pytest
 from fastapi import Body, Depends, FastAPI, Request
 from pydantic import BaseModel
-from tests.support.asgi import Clock, authorization, cookies, knock, make_auth, request_of
+from tests.support.asgi import authorization, cookies, knock, make_auth, request_of
 from tests.support.tokens import claims_of
 
 from authx.exceptions import MissingTokenError
 from authx.jose import jws
+from authx.testing import Clock
 from authx.types import TokenLocation
 
 JSON = ("Content-Type", "application/json")
