@@ -4,17 +4,22 @@ Fixtures: `authx` runs a command in this process, with its output piped; `settin
 Every test has a folder of its own as the current one, and no settings in its environment.
 """
 
+import asyncio
 import io
 import os
+import secrets
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.stores.postgres_server import a_postgres_url
+from tests.stores.postgres_server import a_postgres_url, drop_tables
+from tests.stores.servers import a_node
 
 from authx.cli.app import run
+
+from .places import Place
 
 SECRET = "M8i3tq1Zr-4vXh0wNfYb7kLs2PdUaEoJcGzQeRtyuI9xWvBn"
 
@@ -58,3 +63,35 @@ def authx(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -
 def postgres_url() -> Iterator[str]:
     with a_postgres_url() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def valkey_url() -> Iterator[str]:
+    given = os.environ.get("AUTHX_TEST_REDIS_URL")
+    if given:
+        yield given
+        return
+    with a_node("--maxmemory-policy", "noeviction") as node:
+        yield node.url
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "redis"])
+def place(request, folder) -> Iterator[Place]:
+    prefix = f"t{secrets.token_hex(6)}_"
+    if request.param == "sqlite":
+        place = Place(f"sqlite:///{folder}/auth.db", prefix)
+    elif request.param == "redis":
+        place = Place(request.getfixturevalue("valkey_url"), prefix)
+    else:
+        place = Place(request.getfixturevalue("postgres_url"), prefix)
+    place.add()
+    yield place
+    if request.param == "postgresql":
+        asyncio.run(drop_tables(place.url, prefix))
+
+
+@pytest.fixture
+def sqlite(folder) -> Place:
+    place = Place(f"sqlite:///{folder}/auth.db", "authx_")
+    place.add()
+    return place

@@ -11,8 +11,8 @@ from tests.support.waiting import PATIENCE
 from authx import AuthX, AuthXConfig
 
 from .conftest import SECRET
+from .places import Place, row
 from .processes import AUTHX, OUTSIDE
-from .test_sessions import Place, row
 
 PAGE = (ROOT / "docs" / "command-line.md").read_text()
 LINES = [

@@ -19,8 +19,8 @@ from tests.support.waiting import PATIENCE, SOON, wait_until
 from authx import AuthX, AuthXConfig
 
 from .conftest import SECRET
+from .places import Place, row
 from .processes import AUTHX, OUTSIDE, on_terminal, piped
-from .test_sessions import Place, row
 
 TOKEN = AuthX(AuthXConfig(JWT_SECRET_KEY=SECRET)).create_access_token("anna", expiry=timedelta(days=3))
 
