@@ -270,7 +270,7 @@ def _verifier_and_issuer(
         not_before=config.JWT_ENCODE_NBF,
         identity_claim=config.JWT_IDENTITY_CLAIM,
         login_type=login_type,
-        checks_login_type=with_store,
+        check_content=verifier.check_content,
         ids=ids,
         max_age=max_age,
     )

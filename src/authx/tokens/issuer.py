@@ -8,10 +8,10 @@ from math import ceil
 from threading import Lock
 from typing import Any, Final, NamedTuple
 
-from authx.core.claims import MAX_DATE, check_shape
+from authx.core.claims import MAX_DATE
 from authx.core.csrf import access_value
 from authx.core.ids import refresh_jti, require_session_id, session_created_at, session_id, uuid4
-from authx.exceptions import BadConfigurationError, JWTDecodeError
+from authx.exceptions import BadConfigurationError, JWTDecodeError, LoginTypeMismatchError
 from authx.jose import jws
 from authx.jose.json_object import JSONObject
 from authx.jose.key import Key
@@ -114,8 +114,8 @@ class Issuer:
     not_before: bool
     identity_claim: str
     login_type: str | None
-    # Whether the instance accepts tokens of its own login type alone, or of none if it has none.
-    checks_login_type: bool
+    # Raises for claims that the instance would not accept, so that it does not sign them either.
+    check_content: Callable[[JSONObject], None]
     ids: SessionIds
     # How long a session lasts at most.
     max_age: timedelta | None = None
@@ -217,14 +217,14 @@ class Issuer:
     def refuse_unacceptable(self, claims: JSONObject) -> None:
         """Refuse to sign claims that this instance would never accept."""
         try:
-            check_shape(dict(claims), self.identity_claim)
+            self.check_content(dict(claims))
         except JWTDecodeError as error:
             raise ValueError(str(error).removeprefix("Invalid token: ")) from None
-        if self.checks_login_type and claims.get("login_type") != self.login_type:
+        except LoginTypeMismatchError:
             raise ValueError(
                 "login_type is not a claim to set: tokens have the login type of their AuthX; pass "
                 'AuthX(config, login_type="...")'
-            )
+            ) from None
 
     def sign(self, claims: JSONObject, headers: Mapping[str, Any] | None) -> str:
         """Sign claims as they are, with further members of the JOSE header."""

@@ -168,13 +168,17 @@ class Verifier:
     def read(self, token: bytes) -> JSONObject:
         """Read a token whatever its age, to end it: signature, shape and login type are checked, nothing else."""
         claims = jws.decode(token, self.ring)
+        try:
+            self.check_content(claims)
+        except LoginTypeMismatchError as error:
+            raise JWTDecodeError(str(error)) from None
+        return claims
+
+    def check_content(self, claims: JSONObject) -> None:
+        """Check the shape of claims and their login type, which nothing but this configuration decides."""
         check_shape(claims, self._identity_claim)
         if self._checks_login_type:
-            try:
-                check_login_type(claims, self._login_type)
-            except LoginTypeMismatchError as error:
-                raise JWTDecodeError(str(error)) from None
-        return claims
+            check_login_type(claims, self._login_type)
 
     def verify(self, token: bytes, now: float) -> Verified:
         """Verify a token, or raise what says which check it failed."""
