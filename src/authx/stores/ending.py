@@ -40,7 +40,7 @@ async def within(seconds: float, work: Coroutine[Any, Any, _Result]) -> _Result:
 
 
 def _forget(task: "asyncio.Task[Any]") -> None:
-    """Let a task end by itself, if it still has to; nobody is told of its error."""
+    """Let a task end by itself, if it still has to; its error is dropped."""
     _left.add(task)
     task.add_done_callback(_ended)
 

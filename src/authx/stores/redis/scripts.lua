@@ -6,7 +6,7 @@
 
 local DAY, HOUR = 86400000, 3600000
 
--- A subject's cutoff: its version, moment and spared session. One that cannot be read ends everything.
+-- A subject's cutoff: its version, time and spared session. One that cannot be read ends everything.
 local function cutoff_of(cutoffs, sub)
   local text = redis.call('HGET', cutoffs, sub)
   if not text then return 0, 0, '' end
@@ -35,7 +35,7 @@ local function clock()
   return tonumber(time[1]) * 1000000 + tonumber(time[2])
 end
 
--- The moment at which a row may go: a day after its last token. A caller whose clock is far behind the
+-- The time at which a row may go: a day after its last token. A caller whose clock is far behind the
 -- server's must not lose rows for that.
 local function due_of(expires, at, now)
   local ahead = now - tonumber(at)
@@ -228,8 +228,8 @@ end
 
 -- script: cut
 -- KEYS cutoffs, index, row of the session to spare, everyone
--- ARGV everyone, sub, at, session to spare, its moment of creation
--- Answers the version, the moment and the spared session that are stored now.
+-- ARGV everyone, sub, at, session to spare, its time of creation
+-- Answers the version, the time and the spared session that are stored now.
 local version, stored, stored_spared = cutoff_of(KEYS[1], ARGV[2])
 if stored == math.huge then stored = 0 end
 local newest = redis.call('ZREVRANGE', KEYS[2], 0, 0, 'WITHSCORES')
@@ -257,7 +257,7 @@ return answer
 -- script: announce
 -- KEYS feed, entries, untils, everyone
 -- ARGV kind, key, at, until, version, then the other fields and values of the entry
--- Answers the moment that is stored.
+-- Answers the time that is stored.
 local member, at, ends = ARGV[1] .. ':' .. ARGV[2], ARGV[3], ARGV[4]
 if ARGV[1] == 'everyone' then
   local stored = redis.call('GET', KEYS[4])

@@ -11,18 +11,18 @@ Rows go by their time to live, a day after their last token, never sooner and ne
 index of a subject goes with the last of its rows. Entries of the feed (`feed.py`) are deleted by `prune`. Cutoffs stay.
 
 **What a crash can do.** A row and the feed are different slots, and may be different servers, so a
-revocation is two steps. A caller is told of it after both, and where the servers append, after both are on
-the disk; whoever was not told repeats it, and a repetition does both steps again.
+revocation is two steps. The call returns after both, and where the servers append, after both are on
+disk. If it fails, the caller repeats it, and a repetition does both steps again.
 
 - `session`: the feed first, then the row. The library itself revokes a session whose refresh token was
   used twice, and does so only as long as the row lives. The other order could leave a revoked row that
-  nobody revokes again, and access tokens that nobody hears about.
-- `subject`: the row first, since only the step that stores a cutoff knows its moment, then the feed with
+  nobody revokes again, and access tokens that no process learns about.
+- `subject`: the row first, since only the step that stores a cutoff knows its time, then the feed with
   exactly what was stored. Between the two no session of the subject can be refreshed any more; what a crash
-  leaves are access tokens, until they expire or the call is repeated. Announcing a moment beforehand is no
-  way out: it would have to guess, and where it spared the wrong session, or none, it would log out somebody
-  whom the call spares. Two calls may be announced in another order than they were stored. So each cutoff
-  has a version, drawn in the step that stores it, and the feed takes no older one after a newer.
+  leaves are access tokens, until they expire or the call is repeated. The time cannot be announced before:
+  it would be a guess, and with the wrong spared session, or none, it would sign out a session that the call
+  spares. Two calls may be announced in another order than they were stored. So each cutoff has a version,
+  drawn in the step that stores it, and the feed takes no older one after a newer.
 - `everyone` and `token` are one step in the feed's slot.
 """
 

@@ -30,7 +30,7 @@ def checkpoint(connection: sqlite3.Connection, log: Path) -> None:
 
 
 def _move(connection: sqlite3.Connection) -> int:
-    """Move what can be moved without a lock, and tell how many frames are left."""
+    """Move what can be moved without a lock, and return how many frames are left."""
     ((_, frames, moved),) = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
     left: int = frames - moved
     return left
