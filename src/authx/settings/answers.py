@@ -42,7 +42,7 @@ def findings(settings: AnswerSettings) -> Iterator[Finding]:
         yield Finding(
             "info",
             "answers-as-authx",
-            'JWT_ERROR_STATUS is "authx": an expired token is answered with 422, and without code and action.',
-            "Front ends cannot tell from the body whether to refresh, to log in or to try later.",
-            "JWT_ERROR_STATUS=rfc, once they go by code and action",
+            'JWT_ERROR_STATUS is "authx": an expired token gets a 422, without code and action.',
+            "Front ends cannot see from the body whether to refresh, sign in or retry.",
+            "JWT_ERROR_STATUS=rfc, once they use code and action",
         )

@@ -38,8 +38,8 @@ def findings(settings: ClaimSettings) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "audience-refused",
-            "Tokens are made for JWT_ENCODE_AUDIENCE, and none of its names is in JWT_DECODE_AUDIENCE.",
-            "This application refuses the tokens that it makes, its refresh tokens among them.",
+            "None of the names in JWT_ENCODE_AUDIENCE is in JWT_DECODE_AUDIENCE.",
+            "This application refuses the tokens that it issues, including refresh tokens.",
             f"add one of them to JWT_DECODE_AUDIENCE: {', '.join(sorted(made))}",
         )
     elif expected and not made:
@@ -47,8 +47,8 @@ def findings(settings: ClaimSettings) -> Iterator[Finding]:
             "info",
             "audience-missing",
             "JWT_DECODE_AUDIENCE is set, and JWT_ENCODE_AUDIENCE is not.",
-            "Tokens that this application makes have no audience, and it refuses them; those of others pass.",
-            f"JWT_ENCODE_AUDIENCE={min(expected)}, where it makes tokens for itself",
+            "This application issues tokens without an audience, and refuses them.",
+            f"JWT_ENCODE_AUDIENCE={min(expected)}, if it issues tokens for itself",
         )
     issuer, expected_issuer = settings.JWT_ENCODE_ISSUER, settings.JWT_DECODE_ISSUER
     if expected_issuer and issuer and expected_issuer != issuer:
@@ -56,7 +56,7 @@ def findings(settings: ClaimSettings) -> Iterator[Finding]:
             "warning",
             "issuer-refused",
             "JWT_ENCODE_ISSUER and JWT_DECODE_ISSUER differ.",
-            "This application refuses the tokens that it makes, its refresh tokens among them.",
+            "This application refuses the tokens that it issues, including refresh tokens.",
             f"JWT_DECODE_ISSUER={issuer}",
         )
     elif expected_issuer and not issuer:
@@ -64,8 +64,8 @@ def findings(settings: ClaimSettings) -> Iterator[Finding]:
             "info",
             "issuer-missing",
             "JWT_DECODE_ISSUER is set, and JWT_ENCODE_ISSUER is not.",
-            "Tokens that this application makes have no issuer, and it refuses them; those of others pass.",
-            f"JWT_ENCODE_ISSUER={expected_issuer}, where it makes tokens for itself",
+            "This application issues tokens without an issuer, and refuses them.",
+            f"JWT_ENCODE_ISSUER={expected_issuer}, if it issues tokens for itself",
         )
 
 

@@ -80,7 +80,7 @@ def findings(settings: CookieSettings) -> Iterator[Finding]:
             "error",
             "cookie-insecure",
             "JWT_COOKIE_SECURE is off: cookies travel over http too.",
-            "Whoever can read the traffic of one such request has the tokens.",
+            "Anyone who can read the traffic of one such request has the tokens.",
             'JWT_COOKIE_SECURE=True, or "auto" for development over http',
         )
     elif settings.JWT_COOKIE_SECURE == "auto":
@@ -96,7 +96,7 @@ def findings(settings: CookieSettings) -> Iterator[Finding]:
             "error",
             "cookie-readable",
             "JWT_COOKIE_HTTP_ONLY is off: scripts can read the tokens.",
-            "One script that an attacker gets into a page takes them along, and they work elsewhere.",
+            "A script that an attacker injects into a page can steal them and use them elsewhere.",
             "JWT_COOKIE_HTTP_ONLY=True",
         )
     if settings.JWT_COOKIE_SAMESITE is None:
@@ -104,7 +104,7 @@ def findings(settings: CookieSettings) -> Iterator[Finding]:
             "warning",
             "cookie-samesite-missing",
             "JWT_COOKIE_SAMESITE is None: cookies have no SameSite attribute.",
-            "Not every browser takes that for lax; in the others, pages of any site send the cookies along.",
+            "Not every browser treats that as lax; in the others, pages of any site send the cookies.",
             "JWT_COOKIE_SAMESITE=lax",
         )
     if refresh_in_cookies and settings.JWT_REFRESH_COOKIE_PATH == "/":
@@ -112,7 +112,7 @@ def findings(settings: CookieSettings) -> Iterator[Finding]:
             "info",
             "cookie-refresh-path",
             "JWT_REFRESH_COOKIE_PATH is /: the refresh token travels with every request.",
-            "Only refresh and logout need it; a token that is sent less often is harder to steal.",
+            "Only refresh and logout need it, and a token that is sent less often is harder to steal.",
             "JWT_REFRESH_COOKIE_PATH=/auth, if all of these routes are below /auth",
         )
     if settings.JWT_COOKIE_DOMAIN is not None:
@@ -120,6 +120,6 @@ def findings(settings: CookieSettings) -> Iterator[Finding]:
             "info",
             "cookie-domain",
             f"JWT_COOKIE_DOMAIN is {settings.JWT_COOKIE_DOMAIN}: its subdomains get the cookies too.",
-            "Whatever runs on one of them can use the tokens.",
-            "take JWT_COOKIE_DOMAIN away, unless they are needed there",
+            "Every application on one of them can use the tokens.",
+            "remove JWT_COOKIE_DOMAIN, unless a subdomain needs the cookies",
         )

@@ -85,9 +85,9 @@ def findings(settings: CSRFSettings) -> Iterator[Finding]:
             "error" if everywhere else "warning",
             "csrf-off",
             "JWT_COOKIE_CSRF_PROTECT is off while tokens travel in cookies.",
-            "Browsers send cookies by themselves: a page of another site can post in your user's name."
+            "Browsers send cookies automatically: a page of another site can send requests in your user's name."
             if everywhere
-            else "SameSite alone protects: pages on other subdomains of your site can post in your user's name.",
+            else "Only SameSite protects them: pages on your other subdomains can send requests in your user's name.",
             "JWT_COOKIE_CSRF_PROTECT=True",
         )
         return
@@ -96,7 +96,7 @@ def findings(settings: CSRFSettings) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "csrf-methods",
-            f"JWT_CSRF_METHODS is without {', '.join(missing)}.",
+            f"JWT_CSRF_METHODS lacks {', '.join(missing)}.",
             "Requests of these methods need no CSRF value, whatever they change.",
             f"JWT_CSRF_METHODS={_UNSAFE}".replace("'", '"'),
         )
@@ -104,8 +104,8 @@ def findings(settings: CSRFSettings) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "cookie-samesite-none",
-            'JWT_COOKIE_SAMESITE is "none" and no origin is named as trusted.',
-            "Pages of every site send the cookies along; the CSRF value is all that stops them.",
+            'JWT_COOKIE_SAMESITE is "none", and JWT_CSRF_TRUSTED_ORIGINS is empty.',
+            "Pages of every site send the cookies; only the CSRF value stops them.",
             'JWT_CSRF_TRUSTED_ORIGINS=["https://your-front-end.example"], or JWT_COOKIE_SAMESITE=lax where front end '
             "and API are on one site",
         )

@@ -151,6 +151,6 @@ def variable_findings(variables: Iterable[str], settings: Collection[str]) -> It
                 "warning",
                 "variable-unknown",
                 f"The environment has {variable}, which is no setting.",
-                "It has no effect, and the setting that may be meant keeps its default.",
-                f"call it {meant[0]}, if that is meant",
+                "It has no effect, and the setting that you may mean keeps its default.",
+                f"rename it to {meant[0]}, if you mean that",
             )

@@ -188,9 +188,9 @@ def findings(settings: KeySettings, *, refusal: str | None, can_verify: bool, ca
         yield Finding(
             "info",
             "key-verifies-only",
-            f"There is no {own}: tokens are checked here, and made somewhere else.",
-            "Login and refresh do not work in this application.",
-            f"nothing, if that is meant; else {own}=…",
+            f"There is no {own}: this application verifies tokens and cannot sign any.",
+            "Login and refresh do not work here.",
+            f"nothing if that is intended, else {own}=…",
         )
     for field in ("JWT_PREVIOUS_SECRET_KEY", "JWT_PREVIOUS_PUBLIC_KEY"):
         if getattr(settings, field):
@@ -198,16 +198,16 @@ def findings(settings: KeySettings, *, refusal: str | None, can_verify: bool, ca
                 "info",
                 "key-previous",
                 f"{field} is set: tokens of the former key are accepted.",
-                "Whoever has the former key can use it as long as that is so.",
-                f"take {field} away once the longest refresh token of that time has ended",
+                "Anyone who has the former key can still sign tokens.",
+                f"remove {field} once the last refresh token that it signed has expired",
             )
     if settings.is_algo_asymmetric and settings.JWT_SECRET_KEY and hash_sizes:
         yield Finding(
             "info",
             "secret-accepted",
             "Tokens signed with JWT_SECRET_KEY are accepted beside those of the key pair.",
-            "Whoever has the secret can make tokens, also where only the public key was meant to be known.",
-            "take JWT_SECRET_KEY away once the longest refresh token of that time has ended",
+            "Anyone who has the secret can sign tokens, although a key pair is configured.",
+            "remove JWT_SECRET_KEY once the last refresh token that it signed has expired",
         )
 
 

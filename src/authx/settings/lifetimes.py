@@ -51,7 +51,7 @@ def findings(settings: LifetimeSettings) -> Iterator[Finding]:
             "error",
             "access-endless",
             "JWT_ACCESS_TOKEN_EXPIRES is None: access tokens never expire.",
-            "A stolen one opens everything for good, unless somebody notices and revokes it.",
+            "A stolen one works forever, unless you notice and revoke it.",
             "JWT_ACCESS_TOKEN_EXPIRES=900",
         )
     elif access > _LONG_ACCESS:
@@ -59,7 +59,7 @@ def findings(settings: LifetimeSettings) -> Iterator[Finding]:
             "warning",
             "access-long",
             f"Access tokens live for {duration(access)}.",
-            "A stolen one works as long as that; short lives cost honest users nothing, since they are refreshed.",
+            "A stolen one works as long; short lifetimes cost users nothing, since clients refresh the tokens.",
             "JWT_ACCESS_TOKEN_EXPIRES=900",
         )
     if refresh is None:
@@ -67,7 +67,7 @@ def findings(settings: LifetimeSettings) -> Iterator[Finding]:
             "warning",
             "refresh-endless",
             "JWT_REFRESH_TOKEN_EXPIRES is None: refresh tokens never expire.",
-            "A stolen one can be exchanged for good, and a store keeps the row of each session for good.",
+            "A stolen one can be used forever, and the store keeps the row of every session forever.",
             f"JWT_REFRESH_TOKEN_EXPIRES={20 * 86_400}",
         )
     elif access is None or access > refresh:
@@ -83,7 +83,7 @@ def findings(settings: LifetimeSettings) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "leeway-long",
-            f"JWT_DECODE_LEEWAY is {duration(leeway)}: every token lives that much longer.",
-            "It is there for clocks that differ by some seconds.",
+            f"JWT_DECODE_LEEWAY is {duration(leeway)}: every token is valid for that much longer.",
+            "The leeway is for clocks that differ by a few seconds.",
             "JWT_DECODE_LEEWAY=10",
         )

@@ -65,7 +65,7 @@ def findings(settings: LocationSettings) -> Iterator[Finding]:
             yield Finding(
                 "warning",
                 "token-in-query",
-                f"{field} has query in it: tokens are taken from URLs.",
-                "URLs are kept in logs, histories and Referer headers, and with them the tokens.",
+                f"{field} contains query: tokens are accepted in URLs.",
+                "URLs, and the tokens in them, are kept in logs, histories and Referer headers.",
                 f"{field}=[{', '.join(others)}]",
             )

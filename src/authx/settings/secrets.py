@@ -35,14 +35,14 @@ _FEW_CHARACTERS: Final = 6
 def secret_findings(field: str, secret: str, hash_size: int) -> Iterator[Finding]:
     """Yield what is wrong with a secret that signs or verifies by a hash of that many bytes; never the secret."""
     is_own = field == "JWT_SECRET_KEY"
-    change = 'JWT_SECRET_KEY="$(authx secret)"' if is_own else f"take {field} away: its tokens end with it"
+    change = 'JWT_SECRET_KEY="$(authx secret)"' if is_own else f"remove {field}; its tokens are refused from then on"
     size = len(secret.encode("utf-8", "surrogatepass"))
     if is_example(secret):
         yield Finding(
             "error",
             "secret-example",
             f"{field} is an example or a placeholder.",
-            "Whoever has read the same page can sign tokens for any of your users.",
+            "Anyone who has read the same page can sign tokens for any of your users.",
             change,
         )
     elif size < MIN_SECRET_BYTES:
@@ -50,7 +50,7 @@ def secret_findings(field: str, secret: str, hash_size: int) -> Iterator[Finding
             "error",
             "secret-short",
             f"{field} has {size} bytes; at least {MIN_SECRET_BYTES} random ones are needed (RFC 7518 section 3.2).",
-            "Whoever has one token can try secrets offline until one fits, and then sign tokens for any of your users.",
+            "Anyone who has one token can guess the secret offline, and then sign tokens for any of your users.",
             change,
         )
     elif is_monotonous(secret):

@@ -99,7 +99,7 @@ def findings(settings: SessionSettings, store: StoreKind, workers: int) -> Itera
             "info",
             "store-none",
             "There is no session store.",
-            "A logout deletes cookies and no more: tokens work until they expire, and theft is not noticed.",
+            "A logout only deletes cookies: tokens work until they expire, and stolen ones are not detected.",
             _SQLITE,
         )
         return
@@ -134,7 +134,7 @@ def findings(settings: SessionSettings, store: StoreKind, workers: int) -> Itera
             "info",
             "staleness-unbounded",
             "JWT_REVOCATION_MAX_STALENESS is None: requests are served however long the store has been silent.",
-            "What is revoked meanwhile is not noticed in a process that has lost its store.",
+            "A process that has lost its store does not notice revocations.",
             "JWT_REVOCATION_MAX_STALENESS=30",
         )
 
@@ -145,8 +145,8 @@ def _age_findings(settings: SessionSettings) -> Iterator[Finding]:
         yield Finding(
             "info",
             "session-endless",
-            "JWT_SESSION_MAX_AGE is None: a session lasts as long as somebody refreshes it.",
-            "Users are never asked for their password again, and neither is a thief.",
+            "JWT_SESSION_MAX_AGE is None: a session lasts as long as it is refreshed.",
+            "Neither a user nor a thief is ever asked for the password again.",
             f"JWT_SESSION_MAX_AGE={90 * 86_400}",
         )
     elif refresh is not None and refresh > age:
@@ -165,7 +165,7 @@ def _grace_findings(grace: timedelta) -> Iterator[Finding]:
             "warning",
             "grace-off",
             "JWT_REFRESH_GRACE_PERIOD is 0: a refresh token counts once, except for attempts with the same retry key.",
-            "Without a key, two tabs that refresh at the same time, or one lost response, log an honest user out.",
+            "Without a key, two tabs that refresh at the same time, or one lost response, sign the user out.",
             "JWT_REFRESH_GRACE_PERIOD=30",
         )
     elif grace > _LONG_GRACE:
@@ -173,6 +173,6 @@ def _grace_findings(grace: timedelta) -> Iterator[Finding]:
             "warning",
             "grace-long",
             f"JWT_REFRESH_GRACE_PERIOD is {duration(grace)}.",
-            "Within it a stolen refresh token can be used beside the honest one, and nobody is alarmed.",
+            "During that time, a stolen refresh token works beside the user's own, and no session ends.",
             "JWT_REFRESH_GRACE_PERIOD=30",
         )
