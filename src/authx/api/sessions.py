@@ -33,7 +33,7 @@ class SessionMethods(Instance):
         # Only applications with a store pay for importing it.
         from authx.http.endpoints import Endpoints
 
-        return Endpoints(self._runtime)
+        return Endpoints(self._holder.current or self._holder.get())
 
     @property
     def _own_sessions(self) -> "Sessions":

@@ -2,16 +2,15 @@
 
 from datetime import UTC, datetime
 
+from authx.core.claims import MAX_DATE
 from authx.settings.feature import duration
 
 __all__ = ["relative", "timestamp"]
 
-_FIRST_YEAR, _LAST_YEAR = 0, 253_402_300_799
-
 
 def timestamp(seconds: float) -> str:
     """Write seconds since 1970 as RFC 3339 has it, in UTC; for what no calendar has, the number."""
-    if not _FIRST_YEAR <= seconds <= _LAST_YEAR:
+    if not 0 <= seconds <= MAX_DATE:
         return f"{seconds:g}"
     return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 

@@ -1,5 +1,6 @@
 """Cookies as ready data: names and attributes joined once, so that setting one is writing a line."""
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -7,6 +8,8 @@ __all__ = ["Cookie", "CookiePair"]
 
 # What browsers keep of name and value together (RFC 6265bis section 5.6).
 MAX_BYTES: Final = 4096
+# Printable ASCII without space, quote, comma, semicolon and backslash (RFC 6265 section 4.1.1).
+_VALUE: Final = re.compile(r"[!#-+\--:<-\[\]-~]*")
 _LONG_AGO: Final = "Thu, 01 Jan 1970 00:00:00 GMT"
 
 
@@ -21,36 +24,33 @@ class Cookie:
     http_only: bool
 
     def header(self, value: str, *, max_age: int | None, secure: bool) -> bytes:
-        """Write the `Set-Cookie` line that sets it; one that browsers would drop is refused."""
+        """Write the `Set-Cookie` line that sets it, for `max_age` seconds or, with `None`, until the browser ends.
+
+        Raises:
+            ValueError: Browsers would drop it for its size, or its value is no cookie value.
+        """
         if len(self.name) + len(value) > MAX_BYTES:
             raise ValueError(
                 f"The cookie {self.name} would have {len(self.name) + len(value)} bytes and browsers drop cookies over "
                 f"{MAX_BYTES}: put less into the token"
             )
-        if not value.isascii() or not value.isprintable() or any(character in value for character in ' ",;\\'):
+        if _VALUE.fullmatch(value) is None:
             raise ValueError(f"The value for the cookie {self.name} is no cookie value")
-        return self._line(value, max_age, secure, expires=None)
+        domain = "" if self.domain is None else f"; Domain={self.domain}"
+        http_only = "; HttpOnly" if self.http_only else ""
+        age = "" if max_age is None else f"; Max-Age={max_age}"
+        return f"{self.name}={value}{domain}{http_only}{age}{self._end(secure)}".encode("ascii")
 
     def deletion(self, *, secure: bool) -> bytes:
         """Write the `Set-Cookie` line that deletes it, with the attributes it was set with."""
-        return self._line('""', 0, secure, expires=_LONG_AGO)
+        domain = "" if self.domain is None else f"; Domain={self.domain}"
+        http_only = "; HttpOnly" if self.http_only else ""
+        line = f'{self.name}=""{domain}; expires={_LONG_AGO}{http_only}; Max-Age=0{self._end(secure)}'
+        return line.encode("ascii")
 
-    def _line(self, value: str, max_age: int | None, secure: bool, expires: str | None) -> bytes:
-        parts = [f"{self.name}={value}"]
-        if self.domain is not None:
-            parts.append(f"Domain={self.domain}")
-        if expires is not None:
-            parts.append(f"expires={expires}")
-        if self.http_only:
-            parts.append("HttpOnly")
-        if max_age is not None:
-            parts.append(f"Max-Age={max_age}")
-        parts.append(f"Path={self.path}")
-        if self.same_site is not None:
-            parts.append(f"SameSite={self.same_site}")
-        if secure:
-            parts.append("Secure")
-        return "; ".join(parts).encode("ascii")
+    def _end(self, secure: bool) -> str:
+        same_site = "" if self.same_site is None else f"; SameSite={self.same_site}"
+        return f"; Path={self.path}{same_site}{'; Secure' if secure else ''}"
 
 
 @dataclass(frozen=True, slots=True)

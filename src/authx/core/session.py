@@ -3,11 +3,13 @@
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
+from authx.core.claims import MAX_DATE, MAX_GENERATION
+
 __all__ = ["Cutoff", "Revocation", "RevocationKind", "Rotation", "Session", "is_sound", "kills"]
 
-# The last millisecond that a datetime can hold, in 9999, and the largest generation a token can name.
-_LAST_MOMENT: Final = 253_402_300_799_999
-_MAX_GENERATION: Final = 2**31
+# The last millisecond that a datetime can hold, and the generation that follows the largest a token can name.
+_LAST_MILLISECOND: Final = MAX_DATE * 1000 + 999
+_MAX_GENERATION: Final = MAX_GENERATION + 1
 RevocationKind: TypeAlias = Literal["session", "subject", "everyone", "token"]
 
 
@@ -116,10 +118,10 @@ def is_sound(row: Session) -> bool:
     """Return whether the times of a row are times, and its generation is a generation."""
     return (
         0 <= row.generation <= _MAX_GENERATION
-        and 0 <= row.created_at <= _LAST_MOMENT
-        and 0 <= row.rotated_at <= _LAST_MOMENT
-        and 0 <= (row.expires_at or 0) <= _LAST_MOMENT
-        and 0 <= (row.revoked_at or 0) <= _LAST_MOMENT
+        and 0 <= row.created_at <= _LAST_MILLISECOND
+        and 0 <= row.rotated_at <= _LAST_MILLISECOND
+        and 0 <= (row.expires_at or 0) <= _LAST_MILLISECOND
+        and 0 <= (row.revoked_at or 0) <= _LAST_MILLISECOND
     )
 
 

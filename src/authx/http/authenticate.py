@@ -82,15 +82,35 @@ async def authenticate(
     """
     scope, kind = connection.scope, requirement.kind
     try:
-        token, csrf = _glance(runtime, scope, requirement) or await _search(runtime, connection, requirement)
+        # Where it is as it usually is: one glance at the headers. Else, and where a route names locations, a search.
+        glanced = None
+        if requirement.locations is None:
+            for place in runtime.configured[kind]:
+                glanced = place.glance(scope, requirement.verify_csrf)
+                if glanced is not None:
+                    break
+        if glanced is None or glanced is UNCLEAR:
+            glanced = await _search(runtime, connection, requirement)
+        token, csrf = glanced
+        if len(token) > runtime.max_token_bytes:
+            require_short(runtime, token)
         state: RequestState | None = scope.get(runtime.state_key)
-        verified = None if state is None else state.known(token, connection, now)
-        if verified is None:
-            verified = _verify(runtime, token, requirement, now)
-            await _refuse_revoked(runtime, scope, token, verified, now)
-        elif requirement.verify_type and verified.kind != kind:
+        known = None if state is None else state.known(token, connection, now)
+        verified = runtime.verifier.verify(token, now) if known is None else known
+        if requirement.verify_type and verified.kind != kind:
             raise wrong_type(kind)
-        _require(verified, requirement, csrf, declared)
+        if known is None and not (
+            runtime.sessions is not None
+            and verified.kind == "access"
+            and runtime.hooks.blocklist is None
+            and runtime.remembers_tokens
+            and runtime.sessions.clears(verified, now)
+        ):
+            await _refuse_revoked(runtime, scope, token, verified, now)
+        if declared or requirement.asks_more:
+            _require(verified, requirement, csrf, declared)
+        elif csrf is not None and not same_value(str(verified.claims.get("csrf") or ""), csrf):
+            raise CSRFError("CSRF double submit does not match")
     except AuthXException as error:
         await emit_csrf_failure(runtime, error, connection)
         attach_evidence(runtime, error, connection, kind)
@@ -107,7 +127,10 @@ def authenticate_text(runtime: Runtime, found: Found, requirement: Requirement, 
         AuthXException: What is wrong; `StoreUnavailableError` where the store would have to be asked.
     """
     token = found.token
-    verified = _verify(runtime, token, requirement, now)
+    require_short(runtime, token)
+    verified = runtime.verifier.verify(token, now)
+    if requirement.verify_type and verified.kind != requirement.kind:
+        raise wrong_type(requirement.kind)
     if runtime.sessions is not None and verified.kind != "refresh":
         runtime.sessions.check_without_waiting(verified, now)
     blocklist = runtime.hooks.blocklist
@@ -117,17 +140,6 @@ def authenticate_text(runtime: Runtime, found: Found, requirement: Requirement, 
             raise RevokedTokenError("Token has been revoked")
     _require(verified, requirement, None if found.csrf_exempt else found.csrf or "", ())
     return verified
-
-
-def _glance(runtime: Runtime, scope: Scope, requirement: Requirement) -> tuple[bytes, str | None] | None:
-    """Take the token where it usually is; `None` where a closer look is needed."""
-    if requirement.locations is not None:
-        return None
-    for place in runtime.configured[requirement.kind]:
-        glanced = place.glance(scope, requirement.verify_csrf)
-        if glanced is not None:
-            return None if glanced is UNCLEAR else glanced
-    return None
 
 
 async def _search(runtime: Runtime, connection: HTTPConnection, requirement: Requirement) -> tuple[bytes, str | None]:
@@ -179,15 +191,6 @@ async def locate(
     if bad is not None:
         return bad
     raise without_csrf or _missing(kind, places)
-
-
-def _verify(runtime: Runtime, token: bytes, requirement: Requirement, now: float) -> Verified:
-    if len(token) > runtime.max_token_bytes:
-        require_short(runtime, token)
-    verified = runtime.verifier.verify(token, now)
-    if requirement.verify_type and verified.kind != requirement.kind:
-        raise wrong_type(requirement.kind)
-    return verified
 
 
 def require_short(runtime: Runtime, token: bytes) -> None:

@@ -36,16 +36,14 @@ class _Jar:
     def pour(self, message: Message) -> None:
         """Complete the start of an answer."""
         failed = message["status"] >= _FIRST_ERROR_STATUS
-        # Most often the answer has just these lines, which need no closer look.
-        known = {line for line, _ in self.cookies.values()}
-        headers = [
-            (name, value)
-            for name, value in message.get("headers", ())
-            if name.lower() != b"cache-control"
-            and not (name.lower() == _COOKIE and (value in known or _identity(value) in self.cookies))
-        ]
-        lines = (line for line, on_error in self.cookies.values() if on_error or not failed)
-        headers.extend((_COOKIE, line) for line in lines)
+        headers = []
+        for header in message.get("headers", ()):
+            name = header[0].lower()
+            if name != b"cache-control" and not (name == _COOKIE and _identity(header[1]) in self.cookies):
+                headers.append(header)
+        for line, on_error in self.cookies.values():
+            if on_error or not failed:
+                headers.append((_COOKIE, line))
         headers.append(_NO_STORE)
         message["headers"] = headers
 
@@ -126,14 +124,17 @@ def send_cookies(response: Response, lines: Iterable[bytes], *, on_error: bool) 
             the cookies of a first login do not.
     """
     jar = _jar()
-    written = {_identity(line): (line, on_error) for line in lines}
+    written: dict[bytes, tuple[bytes, bool]] = {}
+    for line in lines:
+        written[_identity(line)] = (line, on_error)
     # A later cookie takes the place of an earlier one of its name (RFC 6265 section 4.1.1).
-    response.raw_headers[:] = [
-        (name, value)
-        for name, value in response.raw_headers
-        if name.lower() != _COOKIE or _identity(value) not in written
-    ]
-    response.raw_headers.extend((_COOKIE, line) for line, _ in written.values())
+    headers = response.raw_headers
+    for index in range(len(headers) - 1, -1, -1):
+        name, value = headers[index]
+        if name.lower() == _COOKIE and _identity(value) in written:
+            del headers[index]
+    for line, _ in written.values():
+        headers.append((_COOKIE, line))
     if jar is not None:
         jar.cookies.update(written)
     response.headers["Cache-Control"] = "no-store"
@@ -141,6 +142,8 @@ def send_cookies(response: Response, lines: Iterable[bytes], *, on_error: bool) 
 
 def _identity(line: bytes) -> bytes:
     """Name what a later line replaces: the cookie's name, path and domain."""
-    parts = line.split(b"; ")
-    place = [part for part in parts[1:] if part.startswith((b"Path=", b"Domain="))]
-    return b"; ".join([parts[0].partition(b"=")[0], *place])
+    identity = line.partition(b"=")[0]
+    for part in line.split(b"; ")[1:]:
+        if part.startswith((b"Path=", b"Domain=")):
+            identity += b"; " + part
+    return identity

@@ -85,8 +85,9 @@ def cookie_lines(
     Raises:
         ValueError: The cookie would be too large for browsers.
     """
-    max_age = _max_age(runtime, kept_until)
-    return runtime.cookies[kind].headers(token, csrf, max_age=max_age, secure=_secure(runtime, scope))
+    return runtime.cookies[kind].headers(
+        token, csrf, max_age=_max_age(runtime, kept_until), secure=_secure(runtime, scope)
+    )
 
 
 def _max_age(runtime: Runtime, expires: float | None) -> int | None:

@@ -192,10 +192,11 @@ class Endpoints:
         runtime, sessions, scope = self._runtime, self.sessions, request.scope
         try:
             await sessions.open()
-            token, verified = await authenticate(runtime, request, _REFRESH, runtime.clock())
-            # Noted when the token was verified: everything in this request happens at that time.
-            state = state_of(scope, runtime.state_key, 0.0)
-            now = int(state.refreshed_at * 1000)
+            asked_at = runtime.clock()
+            token, verified = await authenticate(runtime, request, _REFRESH, asked_at)
+            state = state_of(scope, runtime.state_key, asked_at)
+            # Where a dependency judged the token before, everything in this request happens at that time.
+            now = state.refreshed_at(asked_at)
             presented = present(token, verified.claims, state.retry_key(scope, runtime.retry_key_header))
             requester = requester_of(request)
             if runtime.uses_cookies and "query" in runtime.names["refresh"]:
@@ -207,8 +208,13 @@ class Endpoints:
             answer = self._renew(presented, forecast, more, request, now)
             # From here on nothing fails but the store: the answer to what is consumed is known to be good.
             rotated = await sessions.refresh(presented, requester, now)
-            if not _same_successor(rotated.row, forecast):
-                answer = self._renew(presented, rotated.row, more, request, now)
+            row = rotated.row
+            if (row.generation, row.rotated_at, row.expires_at) != (
+                forecast.generation,
+                forecast.rotated_at,
+                forecast.expires_at,
+            ):
+                answer = self._renew(presented, row, more, request, now)
         except AuthXException as error:
             attach_evidence(runtime, error, request, "refresh")
             raise
@@ -380,10 +386,6 @@ class Endpoints:
         except UnicodeEncodeError:
             raise _too_large("the CSRF value of the presented token cannot be written as JSON") from None
         return _Answer(tokens, cookies)
-
-
-def _same_successor(row: Session, other: Session) -> bool:
-    return (row.generation, row.rotated_at, row.expires_at) == (other.generation, other.rotated_at, other.expires_at)
 
 
 def _send(answer: _Answer, response: Response, *, on_error: bool) -> SessionTokens:

@@ -67,11 +67,10 @@ class Guard:
             AuthXException: The requirement is not met.
         """
         runtime = self.holder.current or self.holder.get()
-        token, verified = await authenticate(
-            runtime, request, self.requirement, runtime.clock(), security_scopes.scopes
-        )
+        now = runtime.clock()
+        token, verified = await authenticate(runtime, request, self.requirement, now, security_scopes.scopes)
         if verified.kind == "refresh" and runtime.sessions is not None:
-            await _judge(runtime, request, token, verified)
+            await _judge(runtime, request, token, verified, now)
         return verified.payload()
 
     def error_statuses(self, method: str) -> dict[int, str]:
@@ -118,7 +117,7 @@ class _Scheme(SecurityBase):
         """Do nothing."""
 
 
-async def _judge(runtime: Runtime, request: HTTPConnection, token: bytes, verified: Verified) -> None:
+async def _judge(runtime: Runtime, request: HTTPConnection, token: bytes, verified: Verified, now: float) -> None:
     """Ask the store what a refresh token is worth, for a route that refreshes by hand.
 
     Raises:
@@ -133,10 +132,10 @@ async def _judge(runtime: Runtime, request: HTTPConnection, token: bytes, verifi
         return
     try:
         await sessions.open()
-        state = state_of(request.scope, runtime.state_key, runtime.clock())
+        state = state_of(request.scope, runtime.state_key, now)
         key = state.retry_key(request.scope, runtime.retry_key_header)
-        now = int(state.refreshed_at * 1000)
-        await sessions.judge(present(token, verified.claims, key), requester_of(request), now)
+        at = state.refreshed_at(now)
+        await sessions.judge(present(token, verified.claims, key), requester_of(request), at)
     except AuthXException as error:
         attach_evidence(runtime, error, request, "refresh")
         raise

@@ -17,7 +17,11 @@ def header_values(scope: Scope, name: bytes) -> list[bytes]:
     Returns:
         The values.
     """
-    return [value for key, value in scope["headers"] if key == name]
+    values = []
+    for key, value in scope["headers"]:
+        if key == name:
+            values.append(value)
+    return values
 
 
 def content_type(scope: Scope) -> bytes:

@@ -8,6 +8,7 @@ from starlette.types import Scope
 from starlette.websockets import WebSocket, WebSocketState
 
 from authx.core.retry_keys import usable_key
+from authx.http.headers import header_values
 from authx.tokens.verifier import Verified
 from authx.types import TokenType
 
@@ -23,14 +24,14 @@ class RequestState:
     Attributes:
         verified: The tokens that were verified in it, by their text.
         since: Seconds since 1970 at which the first of them was.
-        refreshed_at: Seconds since 1970 at which everything happens that a refresh in it does.
     """
 
-    __slots__ = ("_retry_key", "refreshed_at", "since", "verified")
+    __slots__ = ("_refreshed_at", "_retry_key", "since", "verified")
 
     def __init__(self, now: float) -> None:
         self.verified: dict[bytes, Verified] = {}
-        self.since = self.refreshed_at = now
+        self.since = now
+        self._refreshed_at: float | None = None
         self._retry_key: bytes | None = None
 
     def known(self, token: bytes, connection: HTTPConnection, now: float) -> Verified | None:
@@ -42,8 +43,14 @@ class RequestState:
     def add(self, token: bytes, verified: Verified, now: float) -> None:
         """Note a token that has just been verified; what is older than it is shared no longer."""
         if not self.verified or not 0 <= now - self.since <= _SHARED_SECONDS:
-            self.verified, self.since, self.refreshed_at = {}, now, now
+            self.verified, self.since = {}, now
         self.verified[token] = verified
+
+    def refreshed_at(self, now: float) -> int:
+        """Return the time at which everything happens that a refresh in this request does, in milliseconds."""
+        if self._refreshed_at is None:
+            self._refreshed_at = now
+        return int(self._refreshed_at * 1000)
 
     def has(self, kind: TokenType) -> bool:
         """Return whether a token of a type was verified."""
@@ -56,7 +63,7 @@ class RequestState:
         """
         key = self._retry_key
         if key is None:
-            sent = [] if header is None else [value for name, value in scope["headers"] if name == header]
+            sent = [] if header is None else header_values(scope, header)
             key = self._retry_key = (usable_key(sent) if sent else None) or os.urandom(16)
         return key
 

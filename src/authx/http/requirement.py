@@ -1,6 +1,6 @@
 """What a route asks of a request's token, as one value that can be a dictionary's key."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import get_args
 
 from authx.types import TokenLocation, TokenType
@@ -20,6 +20,7 @@ class Requirement:
         locations: Where to look, in order; `None` as configured.
         scopes: The scopes it must have; `None` if none are asked for.
         all_scopes: Whether all of them are needed, or any one.
+        asks_more: Whether a good token of the type is not enough.
     """
 
     kind: TokenType = "access"
@@ -29,6 +30,7 @@ class Requirement:
     locations: tuple[TokenLocation, ...] | None = None
     scopes: tuple[str, ...] | None = None
     all_scopes: bool = True
+    asks_more: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse what does not exist."""
@@ -37,3 +39,4 @@ class Requirement:
         for location in self.locations or ():
             if location not in get_args(TokenLocation):
                 raise ValueError(f"{location!r} is no token location; use headers, cookies, json or query")
+        object.__setattr__(self, "asks_more", self.verify_fresh or self.scopes is not None)

@@ -80,6 +80,10 @@ class Events:
             raise TypeError(f"a listener must be a function, not {type(listener).__name__}")
         self._listeners.setdefault(event, []).append(listener)
 
+    def wants(self, event: str, level: int | None = None) -> bool:
+        """Return whether anybody would hear of an event: a listener, or the log."""
+        return event in self._listeners or _logger.isEnabledFor(EVENTS[event] if level is None else level)
+
     async def emit(self, happened: SecurityEvent, level: int | None = None) -> None:
         """Log an event, then tell its listeners one after the other. A listener that raises breaks nothing.
 

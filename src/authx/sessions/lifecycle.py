@@ -179,6 +179,8 @@ class Lifecycle:
         level: int | None = None,
     ) -> None:
         """Emit a security event: its name, who asked, whom and which session it concerns; see `SecurityEvent`."""
+        if not self.events.wants(event, level):
+            return
         await self.events.emit(
             SecurityEvent(
                 event=event,

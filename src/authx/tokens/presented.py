@@ -6,6 +6,7 @@ repeats a refresh, on whatever worker, is given the same token.
 
 import os
 from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import sha256
 from math import ceil
 from typing import Any, Final
@@ -17,14 +18,13 @@ from authx.core.rotation import PresentedToken
 from authx.core.session import Session
 from authx.jose import base64url
 from authx.jose.json_object import JSONObject, JSONValue, dump_object, load_object
-from authx.tokens.issuer import RESERVED, Issued, Issuer, end_of, scope_list
+from authx.tokens.issuer import Issued, Issuer, end_of, scope_list
+from authx.types import CLAIMS
 
 __all__ = ["check_claims", "present", "renewed_access_token", "successor"]
 
 # Members of a JOSE header that come from the key and not from the application.
 _OWN_HEADER: Final = frozenset({"alg", "kid"})
-# Claims whose value each token gets of its own.
-_OWN_CLAIMS: Final = RESERVED | {"jti", "iat", "login_type"}
 # The claims that a renewed access token takes from the refresh token as they are.
 _KEPT_CLAIMS: Final = ("aud", "iss", "scopes", "login_type")
 
@@ -51,7 +51,7 @@ def present(token: bytes, claims: JSONObject, retry_key: bytes | None = None) ->
         expires_at=None if exp is None else ceil(exp) * 1000,
         lifetime=None if exp is None else max(0, ceil(exp - issued)) * 1000,
         claims=complete,
-        headers=_application_headers(token),
+        headers=_application_headers(token.partition(b".")[0]),
         retry_hash=None if retry_key is None else retry_hash(sid, generation, retry_key),
     )
 
@@ -103,7 +103,7 @@ def renewed_access_token(
         if old.get(name) is not None:
             claims[name] = old[name]
     for name, value in old.items():
-        if name not in _OWN_CLAIMS:
+        if name not in CLAIMS:
             claims[name] = value
     if more:
         replaced = dict(more)
@@ -130,7 +130,9 @@ def check_claims(presented: PresentedToken, issuer: Issuer, more: Mapping[str, A
     dump_object(scratch)
 
 
-def _application_headers(token: bytes) -> Mapping[str, JSONValue]:
-    header = load_object(base64url.decode(token.partition(b".")[0]))
+# The tokens of an application have few different headers.
+@lru_cache(maxsize=64)
+def _application_headers(segment: bytes) -> Mapping[str, JSONValue]:
+    header = load_object(base64url.decode(segment))
     kept = {name: value for name, value in header.items() if name not in _OWN_HEADER}
     return {} if kept == {"typ": "JWT"} else kept
