@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Callable
-from typing import Final, TypeVar, cast
+from typing import Final, TypeVar
 
-from authx.core.session import Cutoff, Revocation, RevocationKind, Rotation, Session
+from authx.core.session import Cutoff, Revocation, Rotation, Session
 from authx.exceptions import BadConfigurationError
 from authx.stores.protocol import InvalidRowError
 from authx.stores.redis.connections import Argument, Reply
-from authx.stores.rows import rotated_from, session_from, subject_cutoff
+from authx.stores.rows import COLUMNS, revocation_from, rotated_from, session_from, session_values, subject_cutoff
 
 __all__ = [
     "cutoff_in",
@@ -28,12 +28,6 @@ _Found = TypeVar("_Found")
 
 _CURSOR: Final = re.compile(r"(\w*):(\d{1,20}-\d{1,20})")
 _CUTOFF: Final = re.compile(r"\d{1,20} (\d{1,16}) (\S*)")
-_KINDS: Final[dict[str, RevocationKind]] = {
-    "session": "session",
-    "subject": "subject",
-    "everyone": "everyone",
-    "token": "token",
-}
 
 
 def number(value: int | None) -> str:
@@ -53,13 +47,10 @@ def optional(words: str | None) -> bytes:
 
 def fields_of(session: Session) -> list[Argument]:
     """Write a session: the fields of its row, and their values."""
-    fields: list[Argument] = ["sub", session.sub, "generation", session.generation]
-    for name in ("created_at", "rotated_at", "expires_at", "revoked_at"):
-        if (time := cast("int | None", getattr(session, name))) is not None:
-            fields += (name, time)
-    for name in ("revoked_reason", "ip", "user_agent", "device", "retry_hash"):
-        if (words := cast("str | None", getattr(session, name))) is not None:
-            fields += (name, sane(words))
+    fields: list[Argument] = []
+    for name, value in zip(COLUMNS[1:], session_values(session)[1:], strict=True):
+        if value is not None:
+            fields += (name, value if isinstance(value, int) or name == "sub" else sane(value))
     return fields
 
 
@@ -111,15 +102,9 @@ def revocation_in(reply: Reply) -> Revocation | None:
     """Read an entry of the feed; `None` for one that is not ours."""
     try:
         fields = _pairs(reply)
-        return Revocation(
-            kind=_KINDS[fields["kind"]],
-            key=fields["key"],
-            at=_count(fields["at"]),
-            until=_time(fields, "until"),
-            reason=fields.get("reason", "revoked"),
-            sub=fields.get("sub"),
-            spared=fields.get("spared"),
-        )
+        numbers = _count(fields["at"]), _time(fields, "until")
+        texts = fields.get("reason", "revoked"), fields.get("sub"), fields.get("spared")
+        return revocation_from((0, fields["kind"], fields["key"], *numbers, *texts))
     except (ValueError, KeyError):
         return None
 
