@@ -62,7 +62,6 @@ class AuthX(TokenMethods, GuardMethods[T], HookMethods, CookieMethods, SessionMe
     ) -> None:
         self.model: type[T] | dict[str, Any] = {} if model is None else model
         self._holder = RuntimeHolder(config or AuthXConfig(), login_type, clock or timestamp, self, store)
-        self._applications: list[weakref.ref[FastAPI]] = []
         self._guards = weakref.WeakValueDictionary()
         self._limited = LimitedGuards()
         self._subject = None
@@ -105,8 +104,9 @@ class AuthX(TokenMethods, GuardMethods[T], HookMethods, CookieMethods, SessionMe
             app: The application. May be called again, and by several instances.
         """
         super().handle_errors(app)
-        if not any(known() is app for known in self._applications):
-            self._applications.append(weakref.ref(app))
+        applications = self._holder.applications
+        if not any(known() is app for known in applications):
+            applications.append(weakref.ref(app))
             follow_lifespan(app, start=self._start, check=self._check, stop=self.close)
 
     async def _start(self) -> None:

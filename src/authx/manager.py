@@ -100,6 +100,12 @@ class _Question:
         )
 
 
+def _guard_of(auth: AuthX[Any], wanted: Requirement) -> Guard:
+    return auth.token_required(
+        wanted.kind, wanted.verify_type, wanted.verify_fresh, wanted.verify_csrf, wanted.locations
+    )
+
+
 class LoginGuard:
     """A dependency that lets a request pass with a token of one login type, and maybe asks the policies.
 
@@ -159,7 +165,7 @@ class LoginGuard:
     async def _admit(self, request: HTTPConnection, security_scopes: SecurityScopes) -> TokenPayload:
         guard = self._guard
         if guard is None:
-            guard = self._guard = self._manager.get(self.login_type)._guard(self.requirement)
+            guard = self._guard = _guard_of(self._manager.get(self.login_type), self.requirement)
         try:
             payload = await guard(request, security_scopes)
         except TokenExpiredError:
@@ -468,7 +474,7 @@ class AuthManager(ErrorAnswers):
         guard = self._guards.get(key)
         if guard is None:
             auth = self._instances.get(login_type)
-            inner = None if auth is None else auth._guard(requirement)
+            inner = None if auth is None else _guard_of(auth, requirement)
             parts = (self, login_type, requirement, question, inner)
             if inner is None:
                 guard = _ShownLoginGuard(*parts, scheme_name="AuthXBearer", model=_BEARER)

@@ -15,7 +15,7 @@ __all__ = ["app_findings", "login_findings"]
 def app_findings(auth: AuthX[Any], target: Target) -> Iterator[Finding]:
     """Yield where `handle_errors` was not called."""
     apps = [target.app] if target.app is not None else target.neighbours
-    if auth._applications and target.app is None:
+    if auth._runtime.applications and target.app is None:
         return
     if not apps:
         yield Finding(

@@ -161,17 +161,16 @@ def _calls(dependant: Any) -> Iterator[Any]:
 def _instance_behind(call: Any) -> AuthX[Any] | None:
     """Return the instance whose method a dependency is, or that made it."""
     for holder in (call, getattr(call, "_guard", None)):
-        for name in ("holder", "_holder"):
-            source = getattr(getattr(holder, name, None), "source", None)
-            if isinstance(source, AuthX):
-                return source
+        source = getattr(getattr(holder, "holder", None), "source", None)
+        if isinstance(source, AuthX):
+            return source
     owner = getattr(call, "__self__", None)
     return owner if isinstance(owner, AuthX) else None
 
 
 def is_handled(auth: AuthX[Any], app: FastAPI) -> bool:
     """Return whether `handle_errors` was called with an application."""
-    return any(known() is app for known in auth._applications)
+    return any(known() is app for known in auth._runtime.applications)
 
 
 def _what_there_is(module: ModuleType) -> str:

@@ -77,7 +77,7 @@ class TokenFinder:
     """
 
     def __init__(self, holder: RuntimeHolder, kind: TokenType) -> None:
-        self._holder: Final = holder
+        self.holder: Final = holder
         self._kind: Final[TokenType] = kind
 
     async def __call__(self, request: HTTPConnection) -> RequestToken | None:
@@ -112,7 +112,7 @@ class TokenFinder:
             InvalidRequestError: There are two, or it is too long.
             KeyError: A location's name is unknown.
         """
-        runtime = self._holder.get()
+        runtime = self.holder.get()
         try:
             found = await locate(runtime, request, self._kind, locations)
             require_short(runtime, found.token)

@@ -8,6 +8,9 @@ from functools import cached_property
 from importlib.util import find_spec
 from threading import RLock
 from typing import TYPE_CHECKING, Final
+from weakref import ref
+
+from fastapi import FastAPI
 
 from authx.config import AuthXConfig
 from authx.core.cookies import Cookie, CookiePair
@@ -52,6 +55,7 @@ class Runtime:
         clock: Returns seconds since 1970.
         source: The instance, for the answers to its errors.
         hooks: The application's own functions.
+        applications: The applications that `handle_errors` was called with, as weak references.
         events: Who is told of security events.
         sessions: The sessions on the store; `None` where there is no store.
         state_key: The name of what the instance keeps on a request's ASGI scope.
@@ -75,6 +79,7 @@ class Runtime:
     clock: Callable[[], float]
     source: object
     hooks: Hooks
+    applications: "list[ref[FastAPI]]"
     events: "Callable[[], Events]"
     sessions: "Sessions | None"
     state_key: str
@@ -119,6 +124,7 @@ class RuntimeHolder:
         self.config = config
         self.login_type = login_type
         self.hooks: Final = Hooks()
+        self.applications: Final[list[ref[FastAPI]]] = []
         self._clock: Final = clock
         self.source: Final = source
         self._store = store
@@ -177,6 +183,7 @@ class RuntimeHolder:
             clock=self._clock,
             source=self.source,
             hooks=self.hooks,
+            applications=self.applications,
             events=lambda: self.events,
             state_key=f"authx.{id(self):x}",
             verifier=verifier,
