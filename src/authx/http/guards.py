@@ -21,8 +21,9 @@ from authx.exceptions import AuthXException
 from authx.http.authenticate import attach_evidence, authenticate
 from authx.http.request_state import state_of
 from authx.http.requirement import Requirement
-from authx.http.runtime import Runtime, RuntimeHolder, location_names
+from authx.http.runtime import Runtime, RuntimeHolder
 from authx.schema import TokenPayload
+from authx.settings.locations import locations_of
 from authx.tokens.verifier import Verified
 from authx.types import TokenLocation, TokenType
 
@@ -83,7 +84,7 @@ class Guard:
         }
         if as_authx:
             statuses[422] = "The token is malformed, forged or expired"
-        locations = requirement.locations or location_names(config, requirement.kind)
+        locations = requirement.locations or locations_of(config, requirement.kind)
         csrf = requirement.verify_csrf
         if csrf is None:
             csrf = config.JWT_COOKIE_CSRF_PROTECT and method in config.JWT_CSRF_METHODS
@@ -149,7 +150,7 @@ def make_guard(holder: RuntimeHolder, requirement: Requirement) -> Guard:
 
 def schemes_of(config: AuthXConfig, requirement: Requirement) -> list[Scheme]:
     """List the OpenAPI schemes of a requirement."""
-    names = location_names(config, requirement.kind) if requirement.locations is None else requirement.locations
+    names = locations_of(config, requirement.kind) if requirement.locations is None else requirement.locations
     return [_scheme(config, requirement.kind, name) for name in _SHOWN_ORDER if name in names]
 
 

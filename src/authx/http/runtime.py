@@ -1,7 +1,7 @@
 """What the settings of one instance became: made once, and made anew when a setting changes."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -18,7 +18,9 @@ from authx.exceptions import BadConfigurationError
 from authx.http.hooks import Callback
 from authx.http.locations import CookieLocation, HeaderLocation, JSONLocation, Location, QueryLocation
 from authx.http.origins import Origins
-from authx.tokens.configured_keys import build_ring, missing_key_message, short_secret_warning
+from authx.settings.keys import missing_key_message, short_secret_warning
+from authx.settings.locations import locations_of
+from authx.tokens.configured_keys import build_ring
 from authx.tokens.issuer import Issuer, SessionIds
 from authx.tokens.verifier import Verifier
 from authx.types import TOKEN_TYPES, StringOrSequence, TokenLocation, TokenType
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from authx.sessions.service import Sessions
     from authx.stores import Store
 
-__all__ = ["Hooks", "Runtime", "RuntimeHolder", "location_names", "require_key", "warn_of_short_secret"]
+__all__ = ["Hooks", "Runtime", "RuntimeHolder", "require_key", "warn_of_short_secret"]
 
 _logger = logging.getLogger("authx")
 
@@ -174,7 +176,7 @@ class RuntimeHolder:
         origins = Origins(config.JWT_ORIGINS, config.JWT_CSRF_TRUSTED_ORIGINS)
         cookie_places = {kind: _cookie_location(config, kind, origins) for kind in TOKEN_TYPES}
         locations = {kind: _locations(config, kind, cookie_places[kind]) for kind in TOKEN_TYPES}
-        names = {kind: tuple(dict.fromkeys(location_names(config, kind))) for kind in TOKEN_TYPES}
+        names = {kind: tuple(dict.fromkeys(locations_of(config, kind))) for kind in TOKEN_TYPES}
         configured = {kind: tuple(locations[kind][name] for name in names[kind]) for kind in TOKEN_TYPES}
         retry_header = config.JWT_RETRY_KEY_HEADER
         return Runtime(
@@ -235,13 +237,6 @@ def warn_of_short_secret(config: AuthXConfig) -> None:
         _logger.warning(warning)
 
 
-def location_names(config: AuthXConfig, kind: TokenType) -> Sequence[TokenLocation]:
-    """List the names of the locations where tokens of a type travel, in order."""
-    if kind == "refresh" and config.JWT_REFRESH_TOKEN_LOCATION is not None:
-        return config.JWT_REFRESH_TOKEN_LOCATION
-    return config.JWT_TOKEN_LOCATION
-
-
 def _verifier_and_issuer(
     config: AuthXConfig, login_type: str | None, ids: SessionIds, *, with_store: bool
 ) -> tuple[Verifier, Issuer]:
@@ -254,7 +249,7 @@ def _verifier_and_issuer(
     }
     # Without a store, sessions have no absolute age.
     max_age = config.JWT_SESSION_MAX_AGE if with_store else None
-    with_cookies = [kind for kind in TOKEN_TYPES if "cookies" in location_names(config, kind)]
+    with_cookies = [kind for kind in TOKEN_TYPES if "cookies" in locations_of(config, kind)]
     verifier = Verifier(
         ring,
         leeway=config.JWT_DECODE_LEEWAY or 0,

@@ -6,10 +6,10 @@ from authx.exceptions import BadConfigurationError
 from authx.jose.key import Key, KeyRing, UnfittingKeyError, key_from_pem, key_from_secret
 from authx.settings import keys
 from authx.settings.finding import Finding
-from authx.settings.keys import KeySettings, missing_key_message, short_secret_warning
+from authx.settings.keys import KeySettings
 from authx.types import SYMMETRIC_ALGORITHMS
 
-__all__ = ["build_ring", "key_findings", "missing_key_message", "short_secret_warning"]
+__all__ = ["build_ring", "key_findings"]
 
 
 def build_ring(settings: KeySettings) -> KeyRing:
