@@ -2,6 +2,9 @@
 
 Each kind is an `AuthX` with a `login_type`, which accepts tokens of that login type alone. The manager finds
 the instance by name, and says of a token that another one's key signed which login type it is of.
+
+The file is long because its methods repeat the signatures of `AuthX` with a login type before them: editors and type
+checkers show these, and would not show what `*args` hides.
 """
 
 import logging

@@ -24,11 +24,7 @@ class Cookie:
     http_only: bool
 
     def header(self, value: str, *, max_age: int | None, secure: bool) -> bytes:
-        """Write the `Set-Cookie` line that sets it, for `max_age` seconds or, with `None`, until the browser ends.
-
-        Raises:
-            ValueError: Browsers would drop it for its size, or its value is no cookie value.
-        """
+        """Write the `Set-Cookie` line that sets it, for `max_age` seconds or, with `None`, until the browser ends."""
         if len(self.name) + len(value) > MAX_BYTES:
             raise ValueError(
                 f"The cookie {self.name} would have {len(self.name) + len(value)} bytes and browsers drop cookies over "

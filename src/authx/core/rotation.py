@@ -102,21 +102,7 @@ def decide(
     max_age: int | None = None,
     stood_still: int = 0,
 ) -> Decision:
-    """Decide what happens with a presented refresh token.
-
-    Args:
-        presented: What the token says; its signature and times are good.
-        row: The session's row; `None` if the store has none.
-        cutoff: The subject's cutoff; `None` if there is none.
-        now: Milliseconds since 1970.
-        grace: Milliseconds within which the immediate predecessor is answered again; 0 for never.
-        max_age: Milliseconds a session lasts at most; `None` for no bound.
-        stood_still: Milliseconds between the row's rotation and `now` that do not count towards the grace period,
-            because of outages.
-
-    Returns:
-        The decision.
-    """
+    """Decide what happens with a presented refresh token."""
     if kills(cutoff, presented.sid, presented.created_at):
         return Decision(verdict=Verdict.REVOKED)
     if max_age is not None and presented.created_at + max_age <= now:

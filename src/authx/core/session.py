@@ -126,14 +126,5 @@ def is_sound(row: Session) -> bool:
 
 
 def kills(cutoff: Cutoff | None, sid: str, created_at: int) -> bool:
-    """Tell whether a cutoff ends a session.
-
-    Args:
-        cutoff: The cutoff, if there is one.
-        sid: The session's id.
-        created_at: The moment in it, in milliseconds.
-
-    Returns:
-        Whether the session was created before the cutoff and is not the one it spares.
-    """
+    """Tell whether a cutoff ends a session."""
     return cutoff is not None and created_at < cutoff.at and sid != cutoff.spared

@@ -68,18 +68,7 @@ class Authenticated(NamedTuple):
 async def authenticate(
     runtime: Runtime, connection: HTTPConnection, requirement: Requirement, now: float, declared: Sequence[str] = ()
 ) -> Authenticated:
-    """Authenticate a request or WebSocket.
-
-    Args:
-        runtime: The instance's.
-        connection: The request or WebSocket.
-        requirement: What the route asks for.
-        now: Seconds since 1970.
-        declared: The scopes that `Security(..., scopes=[...])` names on all levels of the route.
-
-    Raises:
-        AuthXException: What is wrong, with its evidence.
-    """
+    """Authenticate a request or WebSocket."""
     scope, kind = connection.scope, requirement.kind
     try:
         # Where it is as it usually is: one glance at the headers. Else, and where a route names locations, a search.
@@ -122,9 +111,6 @@ def authenticate_text(runtime: Runtime, found: Found, requirement: Requirement, 
     """Authenticate a token that was found before, without waiting for anything.
 
     A blocklist is asked if it answers without waiting: a sync function that may run on the event loop.
-
-    Raises:
-        AuthXException: What is wrong; `StoreUnavailableError` where the store would have to be asked.
     """
     token = found.token
     require_short(runtime, token)
@@ -154,14 +140,7 @@ async def locate(
     names: Sequence[TokenLocation] | None = None,
     verify_csrf: bool | None = None,
 ) -> Found:
-    """Find a request's token, unverified, at the named locations in order, or at those that are configured.
-
-    Raises:
-        MissingTokenError: There is none.
-        MissingCSRFTokenError: There is one in a cookie, without its CSRF value.
-        InvalidRequestError: There are two.
-        KeyError: A location's name is unknown.
-    """
+    """Find a request's token, unverified, at the named locations in order, or at those that are configured."""
     places = runtime.configured[kind] if names is None else [runtime.locations[kind][name] for name in names]
 
     def could_pass(token: bytes) -> bool:
@@ -194,11 +173,7 @@ async def locate(
 
 
 def require_short(runtime: Runtime, token: bytes) -> None:
-    """Refuse a token that is longer than any of ours, before anything of it is looked at.
-
-    Raises:
-        InvalidRequestError: It is too long.
-    """
+    """Refuse a token that is longer than any of ours, before anything of it is looked at."""
     if len(token) > runtime.max_token_bytes:
         raise InvalidRequestError(f"The token is longer than {runtime.max_token_bytes} bytes.")
 
@@ -245,11 +220,7 @@ async def is_blocked(runtime: Runtime, token: bytes, **more: Any) -> bool:
 
 
 async def find_subject(runtime: Runtime, sub: str) -> Any:
-    """Ask the application for a token's subject; `None` where it answers `None` or `False`: no such user.
-
-    Raises:
-        AttributeError: No subject getter is set.
-    """
+    """Ask the application for a token's subject; `None` where it answers `None` or `False`: no such user."""
     getter = runtime.hooks.subject_getter
     if getter is None:
         raise AttributeError("Model callback not set: register one with set_subject_getter")
@@ -280,15 +251,7 @@ def attach_evidence(
     *,
     ends_cookies: bool = True,
 ) -> None:
-    """Note on an error where it came from, and see to it that it will be answered.
-
-    Args:
-        runtime: That of the instance whose messages and settings make the answer.
-        error: The error about to be raised.
-        connection: The request it concerns, if known.
-        kind: The type of token that was required.
-        ends_cookies: Whether it comes from a refresh, whose answer may end the browser's cookies.
-    """
+    """Note on an error where it came from, and see to it that it will be answered."""
     if error.evidence is None:
         error.evidence = Evidence(runtime.source, kind, _has_refresh_cookie(runtime, connection), ends_cookies)
     if error.login_type is None and not isinstance(error, MissingTokenError):
@@ -312,11 +275,7 @@ def _missing(kind: TokenType, places: Sequence[Location]) -> MissingTokenError:
 
 
 def _explain_letters(error: InsufficientScopeError, scopes: Sequence[str]) -> None:
-    """Say what is wrong with `Security(..., scopes="posts:read")`, which FastAPI takes apart into letters.
-
-    Raises:
-        BadConfigurationError: No scope has such a name.
-    """
+    """Say what is wrong with `Security(..., scopes="posts:read")`, which FastAPI takes apart into letters."""
     if any(scope in _SEPARATORS for scope in scopes):
         raise BadConfigurationError(
             f"A route requires the scopes {', '.join(map(repr, scopes))}: scopes= of Security(...) was a str, which "

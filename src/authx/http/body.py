@@ -18,19 +18,7 @@ _FIELDS: Final = "authx.form_fields"
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """Read a body of limited length; the route can read it again.
-
-    Args:
-        request: The request.
-        limit: The longest body read, in bytes.
-
-    Returns:
-        The body.
-
-    Raises:
-        InvalidRequestError: The body is longer, which is noticed before it is read where the request says
-            so, or the client went away.
-    """
+    """Read a body of limited length; the route can read it again."""
     kept: bytes | None = getattr(request, "_body", None)
     declared = header_values(request.scope, b"content-length")
     if any(length.isdigit() and int(length[:20]) > limit for length in declared) or len(kept or b"") > limit:
@@ -55,17 +43,6 @@ async def read_form_field(request: Request, name: str, limit: int) -> str | None
 
     Of a form with files, only the part before the field is read, and no file is stored: the route reads all
     of it afterwards, within its own limits.
-
-    Args:
-        request: The request.
-        name: The field's name.
-        limit: How far to look, in bytes.
-
-    Returns:
-        The value; `None` if the form has no such field, or not within the limit.
-
-    Raises:
-        InvalidRequestError: The form is not readable, or the client went away.
     """
     known: dict[str, str | None] = request.scope.setdefault(_FIELDS, {})
     if name not in known:
@@ -74,15 +51,7 @@ async def read_form_field(request: Request, name: str, limit: int) -> str | None
 
 
 def known_form_field(scope: Scope, name: str) -> str | None:
-    """Find what `read_form_field` found earlier in a request.
-
-    Args:
-        scope: The request's ASGI scope.
-        name: The field's name.
-
-    Returns:
-        The value; `None` if there was none, or nobody looked.
-    """
+    """Find what `read_form_field` found earlier in a request."""
     known: dict[str, str | None] = scope.get(_FIELDS, {})
     return known.get(name)
 
@@ -140,10 +109,6 @@ class _Chunks:
 
 class _FieldScan:
     """Reads a multipart form until one text field of it is complete.
-
-    Args:
-        content_type: The request's content type, with the boundary.
-        name: The field's name.
 
     Attributes:
         value: The field's value, once it is complete.

@@ -53,11 +53,7 @@ _current: ContextVar[Scope | None] = ContextVar("authx_scope", default=None)
 
 
 class CredentialsMiddleware:
-    """Brings cookies that were set or cleared during a request to its answer, whatever the route returned.
-
-    Args:
-        app: The application below.
-    """
+    """Brings cookies that were set or cleared during a request to its answer, whatever the route returned."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -85,11 +81,7 @@ class CredentialsMiddleware:
 
 
 def current_scope() -> Scope | None:
-    """Find the ASGI scope of the request being answered.
-
-    Returns:
-        The scope, or `None` outside of a request or of an application without the middleware.
-    """
+    """Find the ASGI scope of the request being answered."""
     return _current.get()
 
 
@@ -115,14 +107,7 @@ def mark_private() -> None:
 
 
 def send_cookies(response: Response, lines: Iterable[bytes], *, on_error: bool) -> None:
-    """Write `Set-Cookie` lines to a response, and to the answer if that is another one.
-
-    Args:
-        response: The response at hand.
-        lines: The header values.
-        on_error: Whether they also go with an answer of status 400 or more: deletions and rotations do,
-            the cookies of a first login do not.
-    """
+    """Write `Set-Cookie` lines to a response, and to the answer if that is another one."""
     jar = _jar()
     written: dict[bytes, tuple[bytes, bool]] = {}
     for line in lines:

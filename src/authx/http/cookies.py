@@ -42,13 +42,6 @@ def set_cookies(
     """Set a token's cookie, and the one with its CSRF value, for as many seconds as given or configured.
 
     The token's signature is checked; its times and audience are not.
-
-    Raises:
-        JWTDecodeError: Not a token of this instance.
-        TypeError: It is not a `str`.
-        ValueError: It is a token of the other type or of another login type, or its cookie would be too large for
-            browsers.
-        CSRFOriginError: Origins are checked, and a page of another origin made the request.
     """
     if not isinstance(token, str):
         raise TypeError(f"set_{kind}_cookies takes a token, which is a str, not {type(token).__name__}")
@@ -80,11 +73,7 @@ def set_cookies(
 def cookie_lines(
     runtime: Runtime, kind: TokenType, token: str, csrf: str, scope: Scope, kept_until: int | None
 ) -> list[bytes]:
-    """Write the `Set-Cookie` lines of a new token; cookies that follow a token's life end at `kept_until`, in seconds.
-
-    Raises:
-        ValueError: The cookie would be too large for browsers.
-    """
+    """Write the `Set-Cookie` lines of a new token; those that follow a token's life end at `kept_until`, in seconds."""
     return runtime.cookies[kind].headers(
         token, csrf, max_age=_max_age(runtime, kept_until), secure=_secure(runtime, scope)
     )
@@ -141,9 +130,6 @@ def refuse_foreign(runtime: Runtime, scope: Scope, kind: TokenType) -> None:
     """Refuse to set cookies for a page of another origin, where origins are checked.
 
     The page could sign the browser in as somebody else (login CSRF).
-
-    Raises:
-        CSRFOriginError: The request changes something, and is foreign.
     """
     if not runtime.origins.configured or not _changes(runtime, scope):
         return

@@ -71,14 +71,7 @@ class _Answer(NamedTuple):
 
 
 class Endpoints:
-    """What one instance does with a request that logs in, refreshes or logs out.
-
-    Args:
-        runtime: The instance's.
-
-    Raises:
-        BadConfigurationError: The instance has no store.
-    """
+    """What one instance does with a request that logs in, refreshes or logs out."""
 
     def __init__(self, runtime: Runtime) -> None:
         if runtime.sessions is None:
@@ -109,11 +102,7 @@ class Endpoints:
         return _send(answer, response, on_error=False)
 
     async def refuse_foreign(self, request: Request) -> None:
-        """Refuse a login that a page of another origin sends, where it would set cookies and origins are checked.
-
-        Raises:
-            CSRFOriginError: It is one.
-        """
+        """Refuse a login that a page of another origin sends, where it would set cookies and origins are checked."""
         if not self._runtime.uses_cookies:
             return
         try:
@@ -346,11 +335,7 @@ class Endpoints:
     # The answer
 
     def _answer(self, access: Issued, refresh: Issued, request: Request, now: int) -> _Answer:
-        """Put the tokens where they travel: into cookies, into the body, or both.
-
-        Raises:
-            TokensTooLargeError: They do not fit there.
-        """
+        """Put the tokens where they travel: into cookies, into the body, or both."""
         runtime = self._runtime
         only_in_cookies = set()
         cookies: list[bytes] = []

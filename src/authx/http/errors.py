@@ -43,9 +43,6 @@ def install_handler(connection: HTTPConnection) -> None:
 
     Called when the first error is about to be raised, never on success. A handler of the application's
     own, for the root class or a child, goes first.
-
-    Args:
-        connection: The request or WebSocket that failed.
     """
     handlers = connection.scope.get("starlette.exception_handlers")
     if handlers is not None:
@@ -194,20 +191,7 @@ def respond(
     token_error: str | None = None,
     deletions: list[bytes] | None = None,
 ) -> Response:
-    """Write the answer to an error.
-
-    Args:
-        error: The error.
-        message: The message for people.
-        realm: The realm of the challenge (RFC 9110 section 11.5).
-        message_key: The body's key for the message.
-        as_authx: Whether statuses and bodies are AuthX 1.7's.
-        token_error: AuthX's message for a missing token, which there covers a missing CSRF value too.
-        deletions: `Set-Cookie` lines that end the browser's cookies.
-
-    Returns:
-        The answer.
-    """
+    """Write the answer to an error."""
     refused_refresh = error.evidence is not None and error.evidence.required == "refresh"
     error_type = type(error).__name__
     status = error.status or 500

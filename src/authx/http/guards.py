@@ -38,13 +38,7 @@ _SHOWN_ORDER: Final[tuple[TokenLocation, ...]] = ("headers", "cookies", "query")
 
 
 class Guard:
-    """A dependency that lets a request pass if its token meets a requirement.
-
-    Args:
-        holder: The instance's.
-        requirement: What is asked for.
-        further: Schemes to show in OpenAPI by nodes of their own.
-    """
+    """A dependency that lets a request pass if its token meets a requirement."""
 
     def __init__(self, holder: RuntimeHolder, requirement: Requirement, further: Sequence[Scheme] = ()) -> None:
         self.holder: Final = holder
@@ -119,11 +113,7 @@ class _Scheme(SecurityBase):
 
 
 async def _judge(runtime: Runtime, request: HTTPConnection, token: bytes, verified: Verified, now: float) -> None:
-    """Ask the store what a refresh token is worth, for a route that refreshes by hand.
-
-    Raises:
-        AuthXException: It is worth nothing; one that was used before has ended its session.
-    """
+    """Ask the store what a refresh token is worth, for a route that refreshes by hand."""
     # Only who has a store pays for importing these.
     from authx.http.requester import requester_of
     from authx.tokens.presented import present

@@ -8,15 +8,7 @@ __all__ = ["content_type", "header_values", "is_json", "read_cookie"]
 
 
 def header_values(scope: Scope, name: bytes) -> list[bytes]:
-    """List a header's values, duplicates too.
-
-    Args:
-        scope: The ASGI scope.
-        name: The header's name in lower case.
-
-    Returns:
-        The values.
-    """
+    """List a header's values, duplicates too."""
     values = []
     for key, value in scope["headers"]:
         if key == name:
@@ -25,43 +17,18 @@ def header_values(scope: Scope, name: bytes) -> list[bytes]:
 
 
 def content_type(scope: Scope) -> bytes:
-    """Read a request's media type.
-
-    Args:
-        scope: The ASGI scope.
-
-    Returns:
-        The type in lower case, without parameters; empty if there is none, or more than one.
-    """
+    """Read a request's media type."""
     values = header_values(scope, b"content-type")
     return values[0].split(b";")[0].strip().lower() if len(values) == 1 else b""
 
 
 def is_json(scope: Scope) -> bool:
-    """Return whether a request says that its body is JSON.
-
-    Args:
-        scope: The ASGI scope.
-
-    Returns:
-        Whether its content type is application/json, in any case and with any parameters.
-    """
+    """Return whether a request says that its body is JSON."""
     return content_type(scope) == b"application/json"
 
 
 def read_cookie(scope: Scope, name: bytes) -> bytes | None:
-    """Read a cookie whose name occurs once, or always with the same value.
-
-    Args:
-        scope: The ASGI scope.
-        name: The cookie's name, compared with regard to case.
-
-    Returns:
-        Its value, without a pair of quotes around it; `None` if it is absent or empty.
-
-    Raises:
-        InvalidRequestError: Two cookies of that name differ; their order proves nothing.
-    """
+    """Read a cookie whose name occurs once, or always with the same value."""
     found = None
     for header in header_values(scope, b"cookie"):
         if name not in header:

@@ -21,15 +21,6 @@ class Callback:
     """A function of the application that may wait.
 
     A sync function runs in a thread, where it can block nobody, unless it is registered as `inline`.
-
-    Args:
-        function: A function, coroutine function, partial, or an object with `__call__`.
-        inline: Whether a sync function runs on the event loop: right for a look-up in memory.
-        for_strangers: Whether anybody can have it called. Then its threads are counted apart from those that
-            serve all `def` routes, so that it cannot occupy them.
-
-    Raises:
-        TypeError: `function` cannot be called.
     """
 
     __slots__ = ("_for_strangers", "_is_async", "_on_loop", "function")

@@ -28,20 +28,13 @@ class NotADependency:
 
     `Depends(auth.scopes_required)`, without the call that makes the dependency, would let everybody in.
     FastAPI asks pydantic how to read each parameter, when it reads the route's definition; that fails here.
-
-    Args:
-        message: What is wrong, and what to write.
     """
 
     def __init__(self, message: str) -> None:
         self.message = message
 
     def __get_pydantic_core_schema__(self, source: object, handler: object) -> Any:
-        """Refuse to be read from a request.
-
-        Raises:
-            NotADependencyError: Always.
-        """
+        """Refuse to be read from a request."""
         raise NotADependencyError(self.message)
 
     def __repr__(self) -> str:
@@ -60,58 +53,26 @@ class Injection(params.Depends):
     """What FastAPI wants as a default: `payload: TokenPayload = auth.ACCESS_REQUIRED`."""
 
     def __call__(self, doubled: Annotated[str, _DOUBLED]) -> NoReturn:  # noqa: ARG002 - FastAPI reads it
-        """Be callable for FastAPI, which then reads the marked parameter and fails: `Depends(auth.ACCESS_REQUIRED)`.
-
-        Raises:
-            NotADependencyError: Always.
-        """
+        """Be callable for FastAPI, which then reads the marked parameter and fails: `Depends(auth.ACCESS_REQUIRED)`."""
         raise NotADependencyError(_DOUBLED.message)
 
 
 class TokenFinder:
-    """A dependency that finds a token and verifies nothing.
-
-    Args:
-        holder: The instance's.
-        kind: `access` or `refresh`.
-    """
+    """A dependency that finds a token and verifies nothing."""
 
     def __init__(self, holder: RuntimeHolder, kind: TokenType) -> None:
         self.holder: Final = holder
         self._kind: Final[TokenType] = kind
 
     async def __call__(self, request: HTTPConnection) -> RequestToken | None:
-        """Find the request's token.
-
-        Args:
-            request: The request or WebSocket.
-
-        Returns:
-            The token; `None` if there is none, or only one without its CSRF value.
-
-        Raises:
-            InvalidRequestError: There are two, or it is too long.
-        """
+        """Find the request's token."""
         try:
             return await self.find(request)
         except MissingTokenError:
             return None
 
     async def find(self, request: HTTPConnection, locations: Sequence[TokenLocation] | None = None) -> RequestToken:
-        """Find the request's token, or say that there is none.
-
-        Args:
-            request: The request or WebSocket.
-            locations: Where to look, in order; `None` as configured.
-
-        Returns:
-            The token.
-
-        Raises:
-            MissingTokenError: There is none.
-            InvalidRequestError: There are two, or it is too long.
-            KeyError: A location's name is unknown.
-        """
+        """Find the request's token, or say that there is none."""
         runtime = self.holder.get()
         try:
             found = await locate(runtime, request, self._kind, locations)
@@ -127,11 +88,7 @@ class TokenFinder:
 
 
 class SubjectGuard(Generic[T]):
-    """A dependency that lets a request pass like `access_token_required` and finds its subject.
-
-    Args:
-        guard: Lets requests pass.
-    """
+    """A dependency that lets a request pass like `access_token_required` and finds its subject."""
 
     def __init__(self, guard: Guard) -> None:
         self._guard: Final = guard
@@ -171,13 +128,6 @@ class _SchemeSubjectGuard(SubjectGuard[T], SecurityBase):
 
 
 def make_subject_guard(guard: Guard) -> SubjectGuard[Any]:
-    """Make the dependency that finds subjects, with the schemes its configuration has at this moment.
-
-    Args:
-        guard: Lets requests pass.
-
-    Returns:
-        The dependency; make it once and keep it.
-    """
+    """Make the dependency that finds subjects, with the schemes its configuration has at this moment."""
     schemes = schemes_of(guard.holder.config, guard.requirement)
     return _SchemeSubjectGuard(guard, schemes) if schemes else SubjectGuard(guard)

@@ -13,14 +13,7 @@ _Step = Callable[[], Awaitable[None]]
 
 
 def follow_lifespan(app: FastAPI, *, start: _Step, check: _Step, stop: _Step) -> None:
-    """Start before an application's own start-up, stop after its own shutdown.
-
-    Args:
-        app: The application.
-        start: What it raises fails the application's start-up.
-        check: Called after the application's own start-up, which may load settings. What it raises fails it too.
-        stop: Also called where the application's own start-up fails.
-    """
+    """Start before an application's own start-up, stop after its own shutdown."""
     inner = app.router.lifespan_context
 
     @asynccontextmanager

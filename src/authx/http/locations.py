@@ -72,29 +72,11 @@ class Location(Protocol):
         ...
 
     def glance(self, scope: Scope, verify_csrf: bool | None) -> tuple[bytes, str | None] | None:
-        """Look for a token that is just as it usually is, in one pass over the headers.
-
-        Returns:
-            The token and the CSRF value that it has to match, if any; `None` if there is no token; `UNCLEAR` where only
-            `find` can tell.
-        """
+        """Look for a token that is just as it usually is, in one pass over the headers."""
         ...
 
     def find(self, scope: Scope, verify_csrf: bool | None) -> Found | None:
-        """Look for a token.
-
-        Args:
-            scope: The ASGI scope of a request or WebSocket.
-            verify_csrf: Whether a cookie needs its CSRF value; `None`: as the method demands.
-
-        Returns:
-            The token, or `None` if there is none.
-
-        Raises:
-            InvalidRequestError: There are two, or the request cannot be read.
-            MissingCSRFTokenError: There is one without the CSRF value it needs.
-            CSRFError: The request was made by a page of another origin, or carries two CSRF values.
-        """
+        """Look for a token."""
         ...
 
     async def find_in_body(self, connection: HTTPConnection, verify_csrf: bool | None, screen: Screen) -> Found | None:
@@ -121,12 +103,7 @@ class _InHead:
 
 
 class HeaderLocation(_InHead):
-    """A token in a header, after its scheme (RFC 6750 section 2.1).
-
-    Args:
-        header: The header's name.
-        scheme: The scheme, compared without regard to case; empty for none.
-    """
+    """A token in a header, after its scheme (RFC 6750 section 2.1)."""
 
     name: Final = "headers"
 
@@ -187,11 +164,7 @@ class HeaderLocation(_InHead):
 
 
 class QueryLocation(_InHead):
-    """A token in the URL's query; off unless configured, for URLs end up in logs.
-
-    Args:
-        parameter: The parameter's name.
-    """
+    """A token in the URL's query; off unless configured, for URLs end up in logs."""
 
     name: Final = "query"
 
@@ -219,12 +192,7 @@ class QueryLocation(_InHead):
 
 
 class JSONLocation:
-    """A token in a JSON body.
-
-    Args:
-        key: The key that holds it.
-        limit: The longest body read, in bytes.
-    """
+    """A token in a JSON body."""
 
     name: Final = "json"
     reads_body: Final = True
@@ -260,18 +228,7 @@ class JSONLocation:
 
 
 class CookieLocation:
-    """A token in a cookie, with the CSRF value that proves that our own page sent the request.
-
-    Args:
-        cookie: The token cookie's name.
-        csrf_cookie: The name of the cookie with the CSRF value, for messages.
-        csrf_header: The header that carries the CSRF value.
-        csrf_field: The form field that may carry it; `None` if forms are not looked at.
-        csrf_methods: Methods that change something.
-        csrf_protect: Whether they need the CSRF value.
-        origins: Whose pages may send cookies.
-        body_limit: How much of a body is read for the CSRF value, in bytes.
-    """
+    """A token in a cookie, with the CSRF value that proves that our own page sent the request."""
 
     name: Final = "cookies"
 
@@ -372,14 +329,7 @@ class CookieLocation:
         return needed
 
     def sent_csrf(self, scope: Scope) -> str | None:
-        """Find the CSRF value of a request; one in a form counts if the form was read before.
-
-        Args:
-            scope: The ASGI scope.
-
-        Returns:
-            The value, or `None`.
-        """
+        """Find the CSRF value of a request; one in a form counts if the form was read before."""
         try:
             value = self._csrf_from_header(scope)
         except CSRFError:

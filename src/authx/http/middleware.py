@@ -22,10 +22,6 @@ class ErrorMiddleware:
 
     One goes around each middleware of an application, so that the answer passes those further out: without the
     headers of `CORSMiddleware`, a page of another origin could not read it.
-
-    Args:
-        app: The middleware below.
-        handlers: The application's exception handlers, by class.
     """
 
     def __init__(self, app: ASGIApp, handlers: Mapping[Any, Callable[..., Any]]) -> None:
@@ -72,11 +68,7 @@ class ErrorMiddleware:
 
 
 def surround_middleware(app: FastAPI) -> None:
-    """Put this library's layers around an application's middleware, whenever that is added.
-
-    Args:
-        app: The application; surrounding it twice changes nothing.
-    """
+    """Put this library's layers around an application's middleware, whenever that is added."""
     if app.middleware_stack is not None:
         _join_running(app)
         return

@@ -24,11 +24,7 @@ class Describable(Protocol):
 
 
 def describe_errors(app: FastAPI) -> None:
-    """Add the errors of protected routes to an application's OpenAPI document.
-
-    Args:
-        app: The application; describing it twice changes nothing.
-    """
+    """Add the errors of protected routes to an application's OpenAPI document."""
     original = app.openapi
     if getattr(original, "authx_describes", False):
         return

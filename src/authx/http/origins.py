@@ -21,10 +21,6 @@ _FOREIGN_SITES: Final = (b"cross-site", b"same-site")
 class Origins:
     """Compares the origin of the page that made a request with those of the application.
 
-    Args:
-        own: The application's own origins; empty believes the `Host` header.
-        trusted: Origins of other pages that may send requests with cookies.
-
     Attributes:
         configured: Whether either was named: then requests with cookies must not come from other pages.
     """
@@ -39,12 +35,6 @@ class Origins:
 
         `Origin` counts, else `Sec-Fetch-Site` (Fetch Metadata). A request with neither is not foreign: no
         browser of the last years omits both from what another site's form or script sends.
-
-        Args:
-            scope: The ASGI scope of the request or handshake.
-
-        Returns:
-            Whether the page is neither the application's own nor trusted.
         """
         sites = header_values(scope, b"sec-fetch-site")
         origins = header_values(scope, b"origin")
@@ -54,11 +44,7 @@ class Origins:
         return any(site in _FOREIGN_SITES for site in sites)
 
     def refuse_foreign(self, scope: Scope) -> None:
-        """Refuse a request that a page of another origin made.
-
-        Raises:
-            CSRFOriginError: The request is foreign.
-        """
+        """Refuse a request that a page of another origin made."""
         if self.is_foreign(scope):
             raise CSRFOriginError(_FOREIGN)
 

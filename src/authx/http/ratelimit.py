@@ -265,31 +265,14 @@ class RateLimiter:
 
 
 class LimitedGuard:
-    """A dependency that counts a request, whoever it comes from, and then asks for its access token.
-
-    Args:
-        limiter: Counts requests.
-        guard: Verifies tokens.
-    """
+    """A dependency that counts a request, whoever it comes from, and then asks for its access token."""
 
     def __init__(self, limiter: RateLimiter, guard: Guard) -> None:
         self.limiter: Final = limiter
         self.guard: Final = guard
 
     async def __call__(self, request: HTTPConnection, security_scopes: SecurityScopes = NO_SCOPES) -> TokenPayload:
-        """Count the request and verify its token.
-
-        Args:
-            request: The request or WebSocket.
-            security_scopes: Scopes the token must have; see `Guard.__call__`.
-
-        Returns:
-            The token's payload.
-
-        Raises:
-            RateLimitExceeded: There have been too many requests; this one's token is not looked at.
-            AuthXException: The token is missing or not good.
-        """
+        """Count the request and verify its token."""
         try:
             await self.limiter(request)
         except RateLimitExceeded as error:

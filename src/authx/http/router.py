@@ -108,12 +108,7 @@ def make_router(
 
 
 class _Routes:
-    """The routes of one instance.
-
-    Args:
-        auth: The instance.
-        authenticate: Finds the uid of a user name and password.
-    """
+    """The routes of one instance."""
 
     def __init__(self, auth: "AuthX[Any]", authenticate: Authenticate) -> None:
         self._auth = auth
@@ -232,18 +227,7 @@ def _no_store(response: Response) -> None:
 
 
 def _user_of(answer: object) -> str | None:
-    """Read what `authenticate` answered.
-
-    Args:
-        answer: The answer.
-
-    Returns:
-        The user's id; `None` for wrong credentials. A text that no user id can be counts as that: it is too
-        long or contains NUL, so it comes from the client.
-
-    Raises:
-        TypeError: The answer is neither a user id nor a refusal, so nobody is logged in.
-    """
+    """Read what `authenticate` answered."""
     if answer is None or answer is False:
         return None
     if answer != "":

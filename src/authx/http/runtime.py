@@ -103,13 +103,6 @@ class Runtime:
 class RuntimeHolder:
     """Holds an instance's runtime, and makes it anew where settings have changed.
 
-    Args:
-        config: The settings.
-        login_type: The instance's login type, if it has one.
-        clock: Returns seconds since 1970.
-        source: The instance.
-        store: A session store or its URL; as configured by default.
-
     Attributes:
         current: The runtime; `None` where it has to be made first, by `get`.
     """
@@ -136,11 +129,7 @@ class RuntimeHolder:
         self._generation = 0
 
     def get(self) -> Runtime:
-        """Return the runtime, made at first use and again when a setting has changed.
-
-        Raises:
-            BadConfigurationError: The settings cannot work.
-        """
+        """Return the runtime, made at first use and again when a setting has changed."""
         return self.current or self._make()
 
     def forget(self) -> None:
@@ -221,11 +210,7 @@ class RuntimeHolder:
 
 
 def require_key(runtime: Runtime) -> None:
-    """Refuse settings with which no token could be signed or verified.
-
-    Raises:
-        BadConfigurationError: There is no key.
-    """
+    """Refuse settings with which no token could be signed or verified."""
     if not runtime.verifier.ring.verifiers:
         raise runtime.issuer.missing_key()
 

@@ -10,16 +10,7 @@ __all__ = ["shared_between", "shares_a_key"]
 
 
 def shared_between(one: Runtime, other: Runtime) -> list[str]:
-    """List what two instances share, as far as their settings tell.
-
-    Args:
-        one: One instance's.
-        other: Another one's.
-
-    Returns:
-        A phrase for each of key, store and cookie names that they share, with what follows from it; none of
-        them holds a secret.
-    """
+    """List what two instances share, as far as their settings tell."""
     shared = []
     if shares_a_key(one, other):
         shared.append("a key (only their login types tell their tokens apart)")
@@ -33,15 +24,7 @@ def shared_between(one: Runtime, other: Runtime) -> list[str]:
 
 
 def shares_a_key(one: Runtime, other: Runtime) -> bool:
-    """Return whether one of two instances accepts signatures that the other one makes.
-
-    Args:
-        one: One instance's.
-        other: Another one's.
-
-    Returns:
-        Whether it does. Where both only verify, whether they have the same public key.
-    """
+    """Return whether one of two instances accepts signatures that the other one makes."""
     rings = one.verifier.ring, other.verifier.ring
     public = one.config.JWT_PUBLIC_KEY
     same_public = bool(public) and public == other.config.JWT_PUBLIC_KEY

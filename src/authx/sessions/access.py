@@ -26,13 +26,7 @@ class AccessChecks(Lifecycle):
         return follower is not None and follower.loop is get_running_loop() and follower.feed.clears(verified, now)
 
     async def check(self, verified: Verified) -> None:
-        """Refuse an access token that was revoked.
-
-        Raises:
-            SessionRevoked: Its session was ended.
-            RevokedTokenError: It was revoked itself.
-            StoreUnavailableError: That cannot be known now.
-        """
+        """Refuse an access token that was revoked."""
         check = self.settings.check
         if check == "none":
             return

@@ -34,9 +34,6 @@ def build_sessions(
 
     The former ones stay where nothing that concerns them has changed, and else their store is taken over where that is
     the same.
-
-    Raises:
-        BadConfigurationError: The store cannot be made, or has no namespaces for login types.
     """
     life = config.JWT_ACCESS_TOKEN_EXPIRES or _ENDLESS
     leeway = config.JWT_DECODE_LEEWAY or 0

@@ -65,16 +65,7 @@ class Events:
         self._listeners: dict[str, list[Listener]] = {}
 
     def add(self, event: str, listener: Listener) -> None:
-        """Register a listener.
-
-        Args:
-            event: The name of an event.
-            listener: Called with each such event; sync or async.
-
-        Raises:
-            TypeError: The listener cannot be called.
-            ValueError: There is no event of that name.
-        """
+        """Register a listener."""
         require_event(event)
         if not callable(listener):
             raise TypeError(f"a listener must be a function, not {type(listener).__name__}")
@@ -85,12 +76,7 @@ class Events:
         return event in self._listeners or _logger.isEnabledFor(EVENTS[event] if level is None else level)
 
     async def emit(self, happened: SecurityEvent, level: int | None = None) -> None:
-        """Log an event, then tell its listeners one after the other. A listener that raises breaks nothing.
-
-        Args:
-            happened: The event.
-            level: The level it is logged at, where that is not the one of `EVENTS`.
-        """
+        """Log an event, then tell its listeners one after the other. A listener that raises breaks nothing."""
         level = EVENTS[happened.event] if level is None else level
         if _logger.isEnabledFor(level):
             # Clients choose all of these, an address too behind some proxies: %r writes no line break of theirs.
@@ -115,15 +101,7 @@ class Events:
 
 
 def require_event(event: object) -> None:
-    """Refuse what is not the name of an event.
-
-    Args:
-        event: The name.
-
-    Raises:
-        TypeError: It is not a `str`: the function, where the decorator's argument was forgotten.
-        ValueError: There is no event of that name.
-    """
+    """Refuse what is not the name of an event."""
     if not isinstance(event, str):
         raise TypeError(f'on() takes the name of an event, not {type(event).__name__}: write @auth.on("login")')
     if event not in EVENTS:

@@ -31,17 +31,7 @@ _SLICE: Final = 500
 
 
 class RevocationFeed:
-    """The revocations that may still concern an access token, kept current from a store.
-
-    Args:
-        store: Where they come from.
-        clock: Seconds since 1970.
-        window: Seconds for which it can answer: the longest life of an access token, and some.
-        poll_interval: Seconds between two looks at a store that does not notify.
-        max_staleness: Seconds after which a silent store makes requests fail; `None`: never.
-        monotonic: Seconds that only ever grow. Bound to the system's own clock, so that a test that moves frozen
-            time by days does not make the store look silent for days.
-    """
+    """The revocations that may still concern an access token, kept current from a store."""
 
     def __init__(
         self,
@@ -76,13 +66,7 @@ class RevocationFeed:
     # What requests ask
 
     def check(self, claims: JSONObject) -> None:
-        """Refuse an access token that was revoked: dictionary look-ups, nothing else.
-
-        Raises:
-            SessionRevoked: Its session was ended.
-            RevokedTokenError: It was revoked itself.
-            StoreUnavailableError: Nothing was loaded yet, or the store has been silent for too long to know.
-        """
+        """Refuse an access token that was revoked: dictionary look-ups, nothing else."""
         if self._monotonic() > self._fresh_until:
             raise StoreUnavailableError("the session store has not answered for too long to trust a token")
         revoked = self._revoked
@@ -183,11 +167,7 @@ class RevocationFeed:
         self._fresh_until = inf if self._max_staleness is None else now + self._max_staleness
 
     async def load(self) -> None:
-        """Take in everything the store keeps, in place of what is held.
-
-        Raises:
-            StoreUnavailableError: The store does not answer.
-        """
+        """Take in everything the store keeps, in place of what is held."""
         with self._reading() as meanwhile:
             listed, cursor = await self._store.revocations("")
             loading = Revoked(self._revoked.window)
@@ -241,11 +221,7 @@ class RevocationFeed:
         await asyncio.sleep(_RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)])
 
     async def catch_up(self) -> None:
-        """Take in what was revoked since the last look at the store.
-
-        Raises:
-            StoreUnavailableError: The store does not answer.
-        """
+        """Take in what was revoked since the last look at the store."""
         with self._reading() as meanwhile:
             listed, newest = await self._store.revocations(self._cursor)
         self._take(listed)

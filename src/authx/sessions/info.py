@@ -15,11 +15,7 @@ _MAX_DEVICE_BYTES: Final = 2048
 
 
 def session_info(row: Session, now: int) -> SessionInfo:
-    """Show a row as a session, as it is at a timestamp in milliseconds.
-
-    Raises:
-        ValueError: Somebody else wrote what cannot be shown.
-    """
+    """Show a row as a session, as it is at a timestamp in milliseconds."""
     ended = row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now)
     return SessionInfo(
         session_id=row.sid,
@@ -35,12 +31,7 @@ def session_info(row: Session, now: int) -> SessionInfo:
 
 
 def device_text(device: Mapping[str, Any] | None) -> str | None:
-    """Write what an application notes about a device as JSON.
-
-    Raises:
-        ValueError: It is longer than 2 KiB.
-        TypeError: It does not fit into JSON.
-    """
+    """Write what an application notes about a device as JSON."""
     if device is None:
         return None
     text = dump_object(dict(device))

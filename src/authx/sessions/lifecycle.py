@@ -50,16 +50,7 @@ class _Follower:
 
 
 class Lifecycle:
-    """Opens and closes what sessions run on. Nothing is opened at construction, so it survives a fork before that.
-
-    Args:
-        store: The store.
-        settings: How sessions live.
-        events: Who is told of what happens.
-        ids: Makes session ids, not before the cutoffs that the feed knows.
-        clock: Seconds since 1970.
-        origin: What the store was made from, to compare with.
-    """
+    """Opens and closes what sessions run on. Nothing is opened at construction, so it survives a fork before that."""
 
     def __init__(
         self,
@@ -92,12 +83,7 @@ class Lifecycle:
         return self.feed.newest_cutoff(sub)
 
     async def open(self) -> None:
-        """Open the store and begin to follow, unless that runs on this event loop; several callers open it once.
-
-        Raises:
-            StoreUnavailableError: The store does not answer; the next call tries again.
-            BadConfigurationError: The store can never work as configured.
-        """
+        """Open the store and begin to follow, unless that runs on this event loop; several callers open it once."""
         latest = self._latest
         if latest is not None and latest.loop is get_running_loop() and not latest.task.done():
             return

@@ -37,11 +37,6 @@ class ObservedStore:
 
     After a call that failed it calls the store again, at once and then once a second, until there is an answer.
 
-    Args:
-        store: The store.
-        clock: Seconds since 1970.
-        outages: Where outages are recorded.
-
     Attributes:
         store: The store.
         outages: The outages that were observed.
@@ -177,15 +172,7 @@ _lock: Final = Lock()
 
 
 def observe(store: Store, clock: Callable[[], float]) -> ObservedStore:
-    """Find the wrapper of a store; there is one for each store object.
-
-    Args:
-        store: The store.
-        clock: Seconds since 1970, for a store that is not known yet.
-
-    Returns:
-        The wrapper.
-    """
+    """Find the wrapper of a store; there is one for each store object."""
     with _lock:
         # A wrapper holds its store, so the number cannot belong to another one as long as it is found here.
         observed = _known.get(id(store))
@@ -195,12 +182,7 @@ def observe(store: Store, clock: Callable[[], float]) -> ObservedStore:
 
 
 class StallTimer:
-    """Fires once a second on an event loop. Where it fires late, the loop was blocked.
-
-    Args:
-        outages: Where that is recorded.
-        clock: Seconds since 1970.
-    """
+    """Fires once a second on an event loop. Where it fires late, the loop was blocked."""
 
     def __init__(self, outages: Outages, clock: Callable[[], float]) -> None:
         self._outages = outages

@@ -40,15 +40,7 @@ class Refreshing(Revoking):
     """Exchanges refresh tokens. `now` is milliseconds since 1970, and the same for everything in one request."""
 
     async def refresh(self, presented: PresentedToken, requester: Requester, now: int) -> Rotated:
-        """Move a session forward for a presented refresh token, or find out why not.
-
-        Raises:
-            RefreshReusedError: The token was used before; its session has been ended.
-            SessionRevoked: The session was ended.
-            TokenExpiredError: The session is over.
-            JWTDecodeError: There is no such session.
-            StoreUnavailableError: The store did not answer; nothing was consumed.
-        """
+        """Move a session forward for a presented refresh token, or find out why not."""
         # The swap's own conditions suffice where neither age nor everyone's cutoff ends the session.
         max_age, everyone = self.settings.max_age, self.feed.everyone_at
         straight = presented.created_at >= everyone and (max_age is None or presented.created_at + max_age > now)
@@ -68,11 +60,7 @@ class Refreshing(Revoking):
         raise StoreUnavailableError("too many refreshes of one session at the same moment")
 
     async def judge(self, presented: PresentedToken, requester: Requester, now: int) -> Decision:
-        """Ask what a refresh token is worth, without moving its session: for routes that refresh by hand.
-
-        Raises:
-            AuthXException: As `refresh`.
-        """
+        """Ask what a refresh token is worth, without moving its session: for routes that refresh by hand."""
         row, decision = await self._decide(presented, requester, now)
         if not decision.verdict.passes:
             raise await self._refusal(decision, presented, requester, now, row)

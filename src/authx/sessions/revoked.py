@@ -25,9 +25,6 @@ class Revoked:
 
     It holds what the store keeps, by the store's own `until`, so that the two can be counted and compared.
 
-    Args:
-        window: For how many milliseconds a token that was good then can be answered for.
-
     Attributes:
         window: As given, or less: as long as the process that revokes for the shortest time keeps what it revokes.
     """
@@ -78,11 +75,7 @@ class Revoked:
         return len(self.sessions) + len(self.tokens) + len(self.cutoffs) + bool(self.everyone)
 
     def apply(self, revocations: Iterable[Revocation], now: int) -> bool:
-        """Take in revocations, in the order of the store; repeating one changes nothing.
-
-        Returns:
-            Whether a token that was cleared before may be revoked now, or has to be asked about elsewhere.
-        """
+        """Take in revocations, in the order of the store; repeating one changes nothing."""
         present, changed = minute_of(now), False
         for one in revocations:
             until = inf if one.until is None else float(one.until)

@@ -13,11 +13,7 @@ __all__ = ["build_ring", "key_findings"]
 
 
 def build_ring(settings: KeySettings) -> KeyRing:
-    """Parse every configured key, once; the ring has no signer where no signing key is configured.
-
-    Raises:
-        BadConfigurationError: A key cannot be read or does not fit its algorithm; the message names the setting.
-    """
+    """Parse every configured key, once; the ring has no signer where no signing key is configured."""
     keys.require_algorithm(settings)
     signer = None
     if settings.is_algo_symmetric:

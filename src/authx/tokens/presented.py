@@ -76,11 +76,7 @@ def successor(presented: PresentedToken, row: Session, last_second: int | None, 
 def renewed_access_token(
     presented: PresentedToken, issuer: Issuer, now: int, *, last_second: int | None, more: Mapping[str, Any] | None
 ) -> Issued:
-    """Make a new access token for the session, never fresh; `more` are claims that replace those of the refresh token.
-
-    Raises:
-        TypeError: `more` sets a reserved claim.
-    """
+    """Make a new access token for the session, never fresh; `more` replaces claims of the refresh token."""
     old, issued = presented.claims, now // 1000
     claims: JSONObject = {
         "sub": old["sub"],
@@ -116,12 +112,7 @@ def renewed_access_token(
 
 
 def check_claims(presented: PresentedToken, issuer: Issuer, more: Mapping[str, Any]) -> None:
-    """Find out whether an application's fresh claims can stand in a token, before anything is consumed.
-
-    Raises:
-        TypeError: One of them is reserved, or has no place in JSON.
-        ValueError: A number is not finite.
-    """
+    """Find out whether an application's fresh claims can stand in a token, before anything is consumed."""
     replaced = {name: value for name, value in more.items() if name != "scopes"}
     scratch: JSONObject = {"sub": presented.sub, "jti": "-", "iat": 0}
     scratch["scopes"] = scope_list(more.get("scopes") or [])
