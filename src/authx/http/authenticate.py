@@ -88,12 +88,11 @@ async def authenticate(
         verified = runtime.verifier.verify(token, now) if known is None else known
         if requirement.verify_type and verified.kind != kind:
             raise wrong_type(kind)
-        if known is None and not (
-            runtime.sessions is not None
-            and verified.kind == "access"
-            and runtime.hooks.blocklist is None
-            and runtime.remembers_tokens
-            and runtime.sessions.clears(verified, now)
+        if known is None and (
+            runtime.hooks.blocklist is not None
+            or verified.kind != "access"
+            or not runtime.remembers_tokens
+            or (runtime.sessions is not None and not runtime.sessions.clears(verified, now))
         ):
             await _refuse_revoked(runtime, scope, token, verified, now)
         if declared or requirement.asks_more:

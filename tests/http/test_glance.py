@@ -1,0 +1,104 @@
+"""A glance at the headers never says anything else than a search does: it is the short way, not another one."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from authx.exceptions import AuthXException
+from authx.http.locations import UNCLEAR, CookieLocation, Found, HeaderLocation, QueryLocation
+from authx.http.origins import Origins
+
+HEADER = HeaderLocation("Authorization", "Bearer")
+BARE = HeaderLocation("X-Token", "")
+QUERY = QueryLocation("token")
+
+
+def cookie_location(**changed):
+    options = {
+        "csrf_cookie": "csrf",
+        "csrf_header": "X-CSRF-TOKEN",
+        "csrf_field": None,
+        "csrf_methods": ["POST"],
+        "csrf_protect": True,
+        "origins": Origins([], []),
+        "body_limit": 1000,
+    }
+    return CookieLocation("access", **{**options, **changed})
+
+
+COOKIE = cookie_location()
+TOKENS = st.sampled_from([b"a.b.c", b"eyJ.x-_y.z", b"", b" a.b.c", b'"a.b.c"', b"a b", b"a,b", b"a=b", b"\ta"])
+NAMES = st.sampled_from([b"access", b"Access", b"xaccess", b"access_x", b"csrf", b" access", b"access "])
+PAIRS = st.builds(lambda name, value: name + b"=" + value, NAMES, TOKENS) | st.sampled_from(
+    [b"access", b"", b"=access"]
+)
+COOKIES = st.builds(
+    lambda parts, glue: glue.join(parts), st.lists(PAIRS, max_size=4), st.sampled_from([b"; ", b";", b" ; "])
+)
+SCHEMES = st.sampled_from([b"Bearer ", b"bearer ", b"Bearer", b"Bearer  ", b"Bearer\t", b"Basic ", b""])
+HEADERS = st.one_of(
+    st.tuples(st.just(b"authorization"), st.builds(lambda scheme, token: scheme + token, SCHEMES, TOKENS)),
+    st.tuples(st.just(b"x-token"), TOKENS),
+    st.tuples(st.just(b"cookie"), COOKIES),
+    st.tuples(st.just(b"x-csrf-token"), st.sampled_from([b"", b"value", b"other", b"\xff"])),
+    st.tuples(st.just(b"origin"), st.sampled_from([b"https://api.test", b"https://evil.test"])),
+)
+SCOPES = st.builds(
+    lambda kind, method, headers, query: {
+        "type": kind,
+        "scheme": "https",
+        "method": method,
+        "headers": [(b"host", b"api.test"), *headers],
+        "query_string": query,
+    },
+    st.sampled_from(["http", "websocket"]),
+    st.sampled_from(["GET", "POST"]),
+    st.lists(HEADERS, max_size=4),
+    st.sampled_from([b"", b"token=a.b.c", b"x=1"]),
+)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        HEADER,
+        BARE,
+        QUERY,
+        COOKIE,
+        cookie_location(csrf_protect=False),
+        cookie_location(csrf_field="csrf"),
+        cookie_location(origins=Origins(["https://api.test"], [])),
+    ],
+    ids=["header", "bare header", "query", "cookie", "without CSRF", "with a form", "with origins"],
+)
+@given(scope=SCOPES, verify_csrf=st.sampled_from([None, True, False]))
+def test_a_glance_agrees_with_a_search(place, scope, verify_csrf):
+    glanced = place.glance(scope, verify_csrf)
+    if glanced is UNCLEAR:
+        return
+    found = place.find(scope, verify_csrf)
+    if glanced is None:
+        assert found is None
+    else:
+        token, csrf = glanced
+        assert found == Found(token, place.name, csrf, csrf_exempt=csrf is None)
+
+
+@pytest.mark.parametrize(
+    ("place", "headers", "glanced"),
+    [
+        (HEADER, [(b"authorization", b"Bearer a.b.c")], (b"a.b.c", None)),
+        (COOKIE, [(b"cookie", b"access=a.b.c; csrf=value"), (b"x-csrf-token", b"value")], (b"a.b.c", "value")),
+        (COOKIE, [(b"cookie", b"csrf=value; access=a.b.c"), (b"x-csrf-token", b"value")], (b"a.b.c", "value")),
+    ],
+)
+def test_what_clients_send_every_day_is_clear_at_a_glance(place, headers, glanced):
+    scope = {"type": "http", "scheme": "https", "method": "POST", "headers": headers, "query_string": b""}
+    assert place.glance(scope, None) == glanced
+
+
+def test_a_search_refuses_what_a_glance_leaves_to_it():
+    scope = {"type": "http", "scheme": "https", "method": "POST", "headers": [(b"cookie", b"access=a; access=b")]}
+    assert COOKIE.glance(scope, None) is UNCLEAR
+    with pytest.raises(AuthXException):
+        COOKIE.find(scope, None)
