@@ -94,7 +94,7 @@ class Processes:
                 feed.note_answer()
         for feed in self.feeds:
             await feed.catch_up()
-            await feed._keep_house()
+            await feed._compare()
 
     async def revoke(self, window: float | None, kind: str, key: str, spared: str | None = None) -> None:
         """Revoke as a process does whose window is this."""

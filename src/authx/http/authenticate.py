@@ -6,7 +6,7 @@ takes what the one before it returned.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, TypeAlias
 
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
@@ -20,6 +20,7 @@ from authx.exceptions import (
     Evidence,
     InsufficientScopeError,
     InvalidRequestError,
+    JWTDecodeError,
     MissingCSRFTokenError,
     MissingTokenError,
     RevokedTokenError,
@@ -48,21 +49,11 @@ __all__ = [
 
 # As scopes, letters of a text that was taken apart: no scope is named so.
 _SEPARATORS: Final = frozenset(":._-/ ")
+_SEPARATORS_OF_TOKENS: Final = (b" ", b"\t", b",")
 
 
-class Authenticated(NamedTuple):
-    """A request's token.
-
-    Attributes:
-        token: The compact token.
-        verified: What it says.
-    """
-
-    token: bytes
-    verified: Verified
-
-    def __repr__(self) -> str:
-        return f"Authenticated({self.verified!r})"
+# A request's token, and what it says.
+Authenticated: TypeAlias = tuple[bytes, Verified]
 
 
 async def authenticate(
@@ -85,7 +76,11 @@ async def authenticate(
             require_short(runtime, token)
         state: RequestState | None = scope.get(runtime.state_key)
         known = None if state is None else state.known(token, connection, now)
-        verified = runtime.verifier.verify(token, now) if known is None else known
+        try:
+            verified = runtime.verifier.verify(token, now) if known is None else known
+        except JWTDecodeError as error:
+            token, csrf = await _search_again(runtime, connection, requirement, token, error)
+            verified = runtime.verifier.verify(token, now)
         if requirement.verify_type and verified.kind != kind:
             raise wrong_type(kind)
         if known is None and (
@@ -103,7 +98,7 @@ async def authenticate(
         await emit_csrf_failure(runtime, error, connection)
         attach_evidence(runtime, error, connection, kind)
         raise
-    return Authenticated(token, verified)
+    return token, verified
 
 
 def authenticate_text(runtime: Runtime, found: Found, requirement: Requirement, now: float) -> Verified:
@@ -130,6 +125,15 @@ def authenticate_text(runtime: Runtime, found: Found, requirement: Requirement, 
 async def _search(runtime: Runtime, connection: HTTPConnection, requirement: Requirement) -> tuple[bytes, str | None]:
     found = await locate(runtime, connection, requirement.kind, requirement.locations, requirement.verify_csrf)
     return found.token, None if found.csrf_exempt else found.csrf or ""
+
+
+async def _search_again(
+    runtime: Runtime, connection: HTTPConnection, requirement: Requirement, token: bytes, error: JWTDecodeError
+) -> tuple[bytes, str | None]:
+    """Search for the token where what stands at its place is more than one; else, what was wrong with it stays."""
+    if any(separator in token for separator in _SEPARATORS_OF_TOKENS):
+        return await _search(runtime, connection, requirement)
+    raise error
 
 
 async def locate(

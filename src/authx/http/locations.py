@@ -148,9 +148,8 @@ class HeaderLocation(_InHead):
         if not value.startswith(self._prefix):
             return UNCLEAR
         token: bytes = value[self._length + 1 :]
-        if not token or b" " in token or b"\t" in token or b"," in token:
-            return UNCLEAR
-        return token, None
+        # A space or a comma in it makes it no token; that is looked for where it cannot be verified.
+        return (token, None) if token else UNCLEAR
 
     def _after_scheme(self, value: bytes) -> bytes | None:
         if not self._scheme:
