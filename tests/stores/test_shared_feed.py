@@ -150,9 +150,9 @@ async def test_no_process_loads_again_what_the_command_line_revoked(processes: P
     for window in (SHORT, LONG):
         await processes.start(window)
     victims = [processes.token("alice", age=5), processes.token("bob", age=5)]
-    async with operate(Place(processes.url, processes.prefix, None, None)) as operated:
-        await operated.admin.revoke_subject("alice", None)
-        await operated.admin.revoke_session(str(victims[1].claims["sid"]))
+    async with operate(Place(processes.url, processes.prefix, None, None)) as sessions:
+        await sessions.end_subject("alice")
+        await sessions.end(str(victims[1].claims["sid"]))
     for seconds in AFTERWARDS[:-2]:
         await processes.pass_time(seconds)
         assert set(processes.loads.values()) == {0}
