@@ -31,7 +31,6 @@ from authx.exceptions import (
     LoginTypeMismatchError,
     PolicyDeniedError,
     TokenExpiredError,
-    TokenTypeError,
 )
 from authx.http.authenticate import attach_evidence, locate
 from authx.http.errors import ErrorAnswers, install_handler
@@ -50,7 +49,7 @@ from authx.policy import (
     build_policy_environment,
     default_subject_from_payload,
 )
-from authx.schema import RequestToken, TokenPayload, TokenResponse
+from authx.schema import TokenPayload, TokenResponse
 from authx.types import UID, StringOrSequence, TokenLocation, TokenType
 
 __all__ = ["AuthManager", "LoginGuard"]
@@ -187,16 +186,18 @@ class LoginGuard:
         wanted = self.requirement
         runtime = guard.holder.get()
         found = await locate(runtime, request, wanted.kind, wanted.locations, wanted.verify_csrf)
-        token = RequestToken(token=found.token.decode("latin-1"), type=wanted.kind, location=found.location)
         for auth in self._manager._others(self.login_type):
+            other = auth._runtime
             try:
-                actual = auth.verify_token(token, verify_type=wanted.verify_type, verify_csrf=False).login_type
+                verified = other.verifier.verify(found.token, other.clock())
             except LoginTypeMismatchError as error:
                 actual = error.actual_type
-            except TokenTypeError:
-                return wrong_type(wanted.kind)
             except AuthXException:
                 continue
+            else:
+                if wanted.verify_type and verified.kind != wanted.kind:
+                    return wrong_type(wanted.kind)
+                actual = verified.payload().login_type
             if actual != self.login_type:
                 return LoginTypeMismatchError(self.login_type, actual)
         return None

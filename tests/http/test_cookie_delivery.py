@@ -191,6 +191,28 @@ def test_without_the_handler_the_injected_response_carries_them_all_the_same(aut
     assert answer.get("Cache-Control") == "no-store"
 
 
+def test_cookies_set_before_a_mounted_application_is_reached_are_not_lost_there(auth):
+    outer, inner = FastAPI(), FastAPI()
+
+    @inner.get("/page")
+    def page():
+        return PlainTextResponse("a response of its own")
+
+    class SetsCookies:
+        def __init__(self, app):
+            self.app = app
+
+        async def __call__(self, scope, receive, send):
+            auth.set_access_cookies(auth.create_access_token("alice"), Response())
+            await self.app(scope, receive, send)
+
+    outer.add_middleware(SetsCookies)
+    outer.mount("/in", inner)
+    for application in (outer, inner):
+        auth.handle_errors(application)
+    assert [line.partition("=")[0] for line in knock(outer, "/in/page").cookies] == ACCESS_COOKIES
+
+
 @pytest.mark.parametrize("handled", ["once", "late"])
 @pytest.mark.parametrize("deleting", [True, False])
 def test_an_unhandled_500_carries_none(auth, deleting, handled):

@@ -19,8 +19,8 @@ UNKNOWN_SECRET = "a secret that no instance of these tests has got"
 ALLOW_ALL = PolicyRule("allow", ["*"], ["*"])
 
 
-def make(login_type, secret, **fields):
-    return AuthX(AuthXConfig(JWT_SECRET_KEY=secret, **fields), login_type=login_type)
+def make(login_type, secret, store=None, **fields):
+    return AuthX(AuthXConfig(JWT_SECRET_KEY=secret, **fields), login_type=login_type, store=store)
 
 
 def manage(*instances, **arguments):

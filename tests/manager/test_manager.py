@@ -27,6 +27,7 @@ from authx.exceptions import BadConfigurationError
 from authx.main import AuthX
 from authx.manager import AuthManager
 from authx.policy import PolicyEngine
+from authx.stores.memory import MemoryStore
 
 # --- registering ----------------------------------------------------------------------------------
 
@@ -209,6 +210,14 @@ def test_an_instance_that_cannot_verify_does_not_disturb_the_others(manager):
     manager.register(AuthX(AuthXConfig(JWT_ALGORITHM="RS256"), login_type="keyless"))
     response = knock(manager.access_token_required("admin"), tokens("unknown key"))
     assert response.json()["error_type"] == "TokenInvalidSignatureError"
+
+
+def test_a_token_of_another_login_type_is_named_also_before_any_store_was_opened():
+    manager = manage(make("admin", ADMIN_SECRET, store=MemoryStore()), make("user", USER_SECRET, store=MemoryStore()))
+    token = manager.create_access_token("admin", "a")
+    answer = TestClient(door(manager.access_token_required("user"))).get("/door", headers=bearer(token))
+    assert answer.json()["code"] == "token_wrong_login_type"
+    assert answer.json()["actual_type"] == "admin"
 
 
 def test_a_token_that_another_instance_would_accept_as_ours_is_refused_for_our_reason(admin, user):

@@ -30,8 +30,7 @@ class AccessChecks(Lifecycle):
         check = self.settings.check
         if check == "none":
             return
-        await self.open()
-        feed = self.feed
+        feed = await self.open()
         if check == "store":
             await feed.catch_up()
         feed.check(verified.claims)

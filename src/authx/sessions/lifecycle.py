@@ -82,16 +82,21 @@ class Lifecycle:
     def _newest_cutoff(self, sub: str) -> int:
         return self.feed.newest_cutoff(sub)
 
-    async def open(self) -> None:
-        """Open the store and begin to follow, unless that runs on this event loop; several callers open it once."""
+    async def open(self) -> RevocationFeed:
+        """Open the store and follow its revocations on this event loop, unless that is so; return the feed.
+
+        Several callers open it once. Where the store does not answer, the next call tries again.
+        """
         latest = self._latest
         if latest is not None and latest.loop is get_running_loop() and not latest.task.done():
-            return
+            return latest.feed
         if not self._is_retired:
-            self._latest = await self._followers.get()
-        elif not self.feed.loaded:
+            latest = self._latest = await self._followers.get()
+            return latest.feed
+        if not self.feed.loaded:
             # A request that began before the settings changed: nothing is opened any more that nobody would close.
             raise StoreUnavailableError("The settings changed before the session store was opened")
+        return self.feed
 
     async def _start(self) -> _Follower:
         feed = self._new_feed() if self._unopened.loaded else self._unopened
