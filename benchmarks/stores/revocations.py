@@ -91,8 +91,8 @@ def cases() -> Iterable[Case]:
 
     async def check() -> Facts:
         facts = await case.check()
-        engine = auth._runtime.sessions
-        if engine is None or len(engine.feed) != LIVE:
+        sessions = auth._runtime.sessions
+        if sessions is None or len(sessions.feed) != LIVE:
             raise CaseError("authx: the feed does not hold the revocations")
         return {**facts, "bytes": _bytes_each()}
 

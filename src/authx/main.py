@@ -66,7 +66,7 @@ class AuthX(TokenMethods, GuardMethods[T], HookMethods, CookieMethods, SessionMe
         self._limited = LimitedGuards()
         self._subject = None
         self._finders = {kind: TokenFinder(self._holder, kind) for kind in TOKEN_TYPES}
-        self._follow(self.config)
+        self._take_up(self.config)
 
     def load_config(self, config: AuthXConfig) -> None:
         """Replace the settings; what is derived from them is made again.
@@ -81,13 +81,13 @@ class AuthX(TokenMethods, GuardMethods[T], HookMethods, CookieMethods, SessionMe
         former = self._holder.config
         self._holder.config = config
         try:
-            self._follow(config)
+            self._take_up(config)
         except AuthXException:
             self._holder.config = former
             self._holder.forget()
             raise
 
-    def _follow(self, config: AuthXConfig) -> None:
+    def _take_up(self, config: AuthXConfig) -> None:
         """Look at the settings now, so that a mistake shows at start-up, and after each assignment."""
         self._holder.forget()
         warn_of_short_secret(config)
@@ -194,7 +194,7 @@ class AuthX(TokenMethods, GuardMethods[T], HookMethods, CookieMethods, SessionMe
         )
 
     def _message_key(self) -> str:
-        """AuthX never read its own default, so only a key that was set replaces `message`."""
+        """AuthX 1.7 never read its own default, so only a key that was set replaces `message`."""
         config = self.config
         is_set = "JWT_ERROR_MESSAGE_KEY" in config.model_fields_set
         return config.JWT_ERROR_MESSAGE_KEY if is_set else "message"

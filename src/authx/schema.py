@@ -91,7 +91,7 @@ class TokenPayload(BaseModel):
         """When the token was issued, in UTC.
 
         Raises:
-            TypeError: `iat` is no moment.
+            TypeError: `iat` is no time.
         """
         if isinstance(self.iat, datetime):
             return self.iat
@@ -104,7 +104,7 @@ class TokenPayload(BaseModel):
         """When the token expires, in UTC.
 
         Raises:
-            TypeError: It has no `exp`, or one that is no moment.
+            TypeError: It has no `exp`, or one that is no time.
         """
         exp: object = self.exp
         if isinstance(exp, datetime):
@@ -129,7 +129,7 @@ class TokenPayload(BaseModel):
         """How long ago the token was issued.
 
         Raises:
-            TypeError: `iat` is no moment.
+            TypeError: `iat` is no time.
         """
         return _now() - self.issued_at
 

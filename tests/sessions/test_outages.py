@@ -213,15 +213,15 @@ async def test_a_store_that_keeps_failing_is_called_again_once_a_second(make_wor
 
 async def test_a_store_that_was_closed_is_not_called_again(make_world):
     world = await make_world()
-    engine = sessions_of(world.auth)
+    sessions = sessions_of(world.auth)
     world.store.fail(times=None)
     with pytest.raises(StoreUnavailableError):
-        await engine.store.list("alice", 0)
+        await sessions.store.list("alice", 0)
     await world.auth.close()
-    assert engine.store._probing is None
+    assert sessions.store._probing is None
     # A call that was under way as the store was closed.
-    engine.store._failed(0)
-    assert engine.store._probing is None
+    sessions.store._failed(0)
+    assert sessions.store._probing is None
 
 
 # Stalls

@@ -45,15 +45,15 @@ def revoked():
 
 
 def test_nothing_is_revoked_at_first(revoked):
-    assert not revoked.has_session(claims(make_sid()))
-    assert not revoked.has_session(claims())
+    assert not revoked.ends_session_of(claims(make_sid()))
+    assert not revoked.ends_session_of(claims())
     assert len(revoked) == 0
 
 
 def test_a_session_is_revoked_by_its_id(revoked):
     revoked.apply([session(make_sid())], NOW)
-    assert revoked.has_session(claims(make_sid()))
-    assert not revoked.has_session(claims(make_sid(seed=b"y")))
+    assert revoked.ends_session_of(claims(make_sid()))
+    assert not revoked.ends_session_of(claims(make_sid(seed=b"y")))
 
 
 def test_a_token_is_held_by_its_jti(revoked):
@@ -65,45 +65,45 @@ def test_a_token_is_held_by_its_jti(revoked):
 @pytest.mark.parametrize(("offset", "dead"), [(-1, True), (0, False), (1, False), (-WINDOW, True)])
 def test_a_cutoff_ends_sessions_created_before_it(revoked, offset, dead):
     revoked.apply([cutoff()], NOW)
-    assert revoked.has_session(claims(make_sid(NOW + offset))) is dead
-    assert not revoked.has_session(claims(make_sid(NOW + offset, "bob"), "bob"))
+    assert revoked.ends_session_of(claims(make_sid(NOW + offset))) is dead
+    assert not revoked.ends_session_of(claims(make_sid(NOW + offset, "bob"), "bob"))
 
 
 @pytest.mark.parametrize(("offset", "dead"), [(-1, True), (0, False), (1, False)])
 def test_the_cutoff_of_everyone_ends_all_sessions_created_before_it(revoked, offset, dead):
     revoked.apply([everyone()], NOW)
     for uid in ("alice", "bob"):
-        assert revoked.has_session(claims(make_sid(NOW + offset, uid), uid)) is dead
+        assert revoked.ends_session_of(claims(make_sid(NOW + offset, uid), uid)) is dead
 
 
 @pytest.mark.parametrize("kind", [cutoff, everyone])
 @pytest.mark.parametrize(("offset", "dead"), [(-0.001, True), (0, False), (1, False)])
 def test_a_token_without_session_goes_by_its_time_of_issue(revoked, kind, offset, dead):
     revoked.apply([kind()], NOW)
-    assert revoked.has_session(claims(iat=NOW / 1000 + offset)) is dead
+    assert revoked.ends_session_of(claims(iat=NOW / 1000 + offset)) is dead
 
 
 def test_one_session_is_spared(revoked):
     mine, other = make_sid(NOW - 5, seed=b"mine"), make_sid(NOW - 5, seed=b"other")
     revoked.apply([cutoff(spared=mine)], NOW)
-    assert not revoked.has_session(claims(mine))
-    assert revoked.has_session(claims(other))
+    assert not revoked.ends_session_of(claims(mine))
+    assert revoked.ends_session_of(claims(other))
 
 
 @pytest.mark.parametrize("at", [NOW, NOW + 1])
 def test_a_later_cutoff_replaces_what_is_spared(revoked, at):
     mine, other = make_sid(NOW - 5, seed=b"mine"), make_sid(NOW - 5, seed=b"other")
     revoked.apply([cutoff(spared=mine), cutoff(at, spared=other)], NOW)
-    assert revoked.has_session(claims(mine))
-    assert not revoked.has_session(claims(other))
+    assert revoked.ends_session_of(claims(mine))
+    assert not revoked.ends_session_of(claims(other))
     revoked.apply([cutoff(at)], NOW)
-    assert revoked.has_session(claims(other))
+    assert revoked.ends_session_of(claims(other))
 
 
 def test_an_older_cutoff_changes_nothing(revoked):
     mine = make_sid(NOW - 5)
     revoked.apply([cutoff(), cutoff(NOW - 1, spared=mine)], NOW)
-    assert revoked.has_session(claims(mine))
+    assert revoked.ends_session_of(claims(mine))
     revoked.apply([everyone(NOW), everyone(NOW - 10)], NOW)
     assert revoked.everyone_at == NOW
 
@@ -111,10 +111,10 @@ def test_an_older_cutoff_changes_nothing(revoked):
 def test_a_spared_session_dies_with_everyone_and_alone(revoked):
     mine = make_sid(NOW - 5)
     revoked.apply([cutoff(spared=mine), session(mine)], NOW)
-    assert revoked.has_session(claims(mine))
+    assert revoked.ends_session_of(claims(mine))
     another = Revoked(WINDOW)
     another.apply([cutoff(spared=mine), everyone()], NOW)
-    assert another.has_session(claims(mine))
+    assert another.ends_session_of(claims(mine))
 
 
 def test_taking_in_the_same_again_changes_nothing(revoked):
@@ -150,7 +150,7 @@ def test_it_never_forgets_too_early(revoked):
 def test_it_never_forgets_the_cutoff_of_everyone(revoked):
     revoked.apply([everyone()], NOW)
     revoked.forget(NOW + 100 * WINDOW, 100)
-    assert revoked.has_session(claims(make_sid(NOW - 1)))
+    assert revoked.ends_session_of(claims(make_sid(NOW - 1)))
 
 
 def test_it_never_forgets_a_token_without_an_end(revoked):
@@ -170,7 +170,7 @@ def test_what_was_prolonged_is_remembered_until_the_later_end(revoked):
 def test_a_cutoff_that_moved_is_remembered_from_its_last_moment(revoked):
     revoked.apply([cutoff(NOW), cutoff(NOW + 5 * MINUTE)], NOW)
     revoked.forget(NOW + WINDOW + 2 * MINUTE, 100)
-    assert revoked.has_session(claims(make_sid(NOW)))
+    assert revoked.ends_session_of(claims(make_sid(NOW)))
 
 
 def test_it_forgets_in_slices(revoked):

@@ -11,7 +11,7 @@ from tests.support.waiting import PATIENCE, until
 
 from authx import AuthX, AuthXConfig
 from authx.exceptions import StoreUnavailableError
-from authx.sessions import lifecycle as engine
+from authx.sessions import lifecycle
 from authx.stores.memory import MemoryStore
 
 pytestmark = pytest.mark.anyio
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture(autouse=True)
 def little_time(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("_OPEN_SECONDS", "_END_SECONDS", "_CLOSE_SECONDS"):
-        monkeypatch.setattr(engine, name, 0.1)
+        monkeypatch.setattr(lifecycle, name, 0.1)
 
 
 class Stubborn(MemoryStore):

@@ -104,32 +104,33 @@ def test_a_token_of_any_age_can_be_read():
     assert claims["sub"] == "u"
 
 
-def test_a_remembered_token_is_recalled_while_it_is_good():
+def test_a_remembered_token_is_not_verified_again_while_it_is_good():
     checks, made = verifier(remember=2), token()
-    assert checks.recall(made, NOW) is None
     verified = checks.verify(made, NOW)
-    assert checks.recall(made, NOW) is verified
     assert checks.verify(made, NOW) is verified
-    assert checks.recall(made, NOW + 60) is None
-    assert checks.recall(made, NOW - 11) is None
+    for now in (NOW + 60, NOW - 11):
+        with pytest.raises(JWTDecodeError):
+            checks.verify(made, now)
+    assert checks.verify(made, NOW) is verified
 
 
 def test_the_oldest_token_makes_room_for_the_newest():
     checks = verifier(remember=2)
-    first, second, third = (token(jti=str(number)) for number in range(3))
-    for made in (first, second, third):
-        checks.verify(made, NOW)
-    assert [checks.recall(made, NOW) is not None for made in (first, second, third)] == [False, True, True]
+    made = [token(jti=str(number)) for number in range(3)]
+    first = [checks.verify(one, NOW) for one in made]
+    # The newest first: looking at the oldest makes room again.
+    again = [checks.verify(one, NOW) for one in reversed(made)]
+    assert [one is other for one, other in zip(first, reversed(again), strict=True)] == [False, True, True]
 
 
 def test_nothing_is_remembered_where_the_memory_is_off_or_the_token_is_bad():
     checks = verifier(remember=0)
-    checks.verify(token(), NOW)
-    assert checks.recall(token(), NOW) is None
-    checks = verifier(remember=2)
+    assert checks.verify(token(), NOW) is not checks.verify(token(), NOW)
+    checks = verifier(remember=1)
+    good = checks.verify(token(), NOW)
     with pytest.raises(TokenExpiredError):
         checks.verify(token(exp=int(NOW)), NOW)
-    assert checks.recall(token(exp=int(NOW)), NOW - 1) is None
+    assert checks.verify(token(), NOW) is good
 
 
 # Payloads, made of checked claims without validation

@@ -1,4 +1,4 @@
-"""The public calls of `AuthX` that concern sessions. Each hands over to the part that does the work."""
+"""The public methods of `AuthX` for sessions. Each hands over to the part that does the work."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar

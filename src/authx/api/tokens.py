@@ -53,7 +53,7 @@ class TokenMethods(Instance):
             uid: The subject: a `str`, `int` or `uuid.UUID` whose text has 1 to 255 characters.
             fresh: Whether the user has just proved who they are.
             headers: Further members of the JOSE header, such as `kid`.
-            expiry: When it ends: a moment or a time from now; as configured by default.
+            expiry: When it ends: a time, or a duration from now; as configured by default.
             data: Further claims. Claims with an argument or a setting of their own are refused.
             audience: `aud`; as configured by default, empty for none.
             scopes: What it allows; no such claim by default.
@@ -96,7 +96,7 @@ class TokenMethods(Instance):
         Args:
             uid: The subject: a `str`, `int` or `uuid.UUID` whose text has 1 to 255 characters.
             headers: Further members of the JOSE header.
-            expiry: When it ends: a moment or a time from now; as configured by default.
+            expiry: When it ends: a time, or a duration from now; as configured by default.
             data: Further claims. Claims with an argument or a setting of their own are refused.
             audience: `aud`; as configured by default, empty for none.
             scopes: What it allows; no such claim by default.
@@ -149,7 +149,7 @@ class TokenMethods(Instance):
         """
         mark_private()
         issuer, now = self._runtime.issuer, self._now()
-        sid, csrf = issuer.new_session(uid, now), issuer.new_csrf()
+        sid, csrf = issuer.new_sid(uid, now), issuer.new_csrf()
         access = TokenRequest(
             uid=uid,
             fresh=fresh,

@@ -35,7 +35,6 @@ __all__ = [
     "check_not_expired",
     "check_scopes",
     "check_shape",
-    "check_token_type",
     "is_subject",
     "wrong_type",
 ]
@@ -173,12 +172,6 @@ def check_login_type(claims: JSONObject, expected: str | None) -> None:
     if expected is None:
         raise LoginTypeMismatchError("", str(actual), "Token type mismatch: expected a token without a login type")
     raise LoginTypeMismatchError(expected, actual if isinstance(actual, str) else None)
-
-
-def check_token_type(claims: JSONObject, expected: str) -> None:
-    """Check `type`: an access token is no refresh token, and the reverse."""
-    if claims.get("type") != expected:
-        raise wrong_type(expected)
 
 
 def wrong_type(expected: str) -> TokenTypeError:

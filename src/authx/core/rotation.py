@@ -1,4 +1,4 @@
-"""One refresh: what is to happen with a presented refresh token. A pure function, asked by every store's user."""
+"""One refresh: what is to happen with a presented refresh token. A pure function, the same for all stores."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

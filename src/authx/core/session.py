@@ -18,19 +18,19 @@ class Session:
     """One login on one device: the row that every rotation moves forward. It holds no token, nor a hash of one.
 
     Attributes:
-        sid: The session's id: a UUIDv7 that carries its moment of creation.
+        sid: The session's id: a UUIDv7 that carries its time of creation.
         sub: Whose it is; empty where the session was ended before anything was known of it.
         generation: The generation of the newest refresh token.
-        created_at: Moment of creation.
-        rotated_at: Moment of the last rotation, or of creation.
-        expires_at: Moment after which no token of the session is good; it never moves back. `None`: never.
-        revoked_at: Moment it was ended; `None` while it lives.
+        created_at: Time of creation.
+        rotated_at: Time of the last rotation, or of creation.
+        expires_at: Time after which no token of the session is good; it never moves back. `None`: never.
+        revoked_at: Time at which it was ended; `None` while it lives.
         revoked_reason: Why it was ended.
         ip: Address of the last refresh, if known.
         user_agent: Browser or program of the last refresh, if known.
         device: What the application noted about the device: a JSON object as text.
         retry_hash: Identifies the attempt that made the last rotation; `None` if there was none. See
-            `authx.core.rotation.retry_hash`. It is kept out of the `repr`.
+            `authx.core.retry_keys.retry_hash`. It is kept out of the `repr`.
     """
 
     sid: str
@@ -76,10 +76,10 @@ class Rotation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cutoff:
-    """A moment: sessions created before it are dead.
+    """A time: sessions created before it are dead.
 
     Attributes:
-        at: The moment.
+        at: The time.
         spared: The one session that is not.
     """
 
@@ -95,12 +95,12 @@ class Revocation:
         kind: `session` ends one session; `subject` all sessions of a subject created before `at`;
             `everyone` all sessions created before `at`; `token` one access token.
         key: The session's id, the subject, an empty text, or the token's `jti`.
-        at: The moment. For `subject` and `everyone` the store makes it later where it must.
-        until: Moment after which no access token can be concerned any more; `None`: never.
+        at: The time. For `subject` and `everyone` the store makes it later where it must.
+        until: Time after which no access token can be concerned any more; `None`: never.
         reason: Why, for the row.
         sub: Whose session it is, if known.
         spared: `subject` only: the one session that lives on.
-        expires_at: `session` only: the latest moment at which a token of the session can expire, which the row
+        expires_at: `session` only: the latest time at which a token of the session can expire, which the row
             has to outlive; `None`: never.
     """
 

@@ -1,4 +1,4 @@
-"""The pipe that every access check and every refresh goes through: one function, whoever asks.
+"""The pipe that every access check and every refresh goes through; `authenticate_text` is for who cannot wait.
 
 Find the token, verify it, ask whether it was revoked, ask the application, check what the route requires. Each step
 takes what the one before it returned.
@@ -47,7 +47,7 @@ __all__ = [
     "require_short",
 ]
 
-# As scopes, letters of a text that was taken apart: no scope is named so.
+# A scope that is one of these came from a str that FastAPI split into letters.
 _SEPARATORS: Final = frozenset(":._-/ ")
 _SEPARATORS_OF_TOKENS: Final = (b" ", b"\t", b",")
 
@@ -62,7 +62,7 @@ async def authenticate(
     """Authenticate a request or WebSocket."""
     scope, kind = connection.scope, requirement.kind
     try:
-        # Where it is as it usually is: one glance at the headers. Else, and where a route names locations, a search.
+        # The usual form takes one glance at the headers; anything else, or a route with its own locations, a search.
         glanced = None
         if requirement.locations is None:
             for place in runtime.configured[kind]:

@@ -120,7 +120,7 @@ class ErrorAnswers:
         if not isinstance(error, AuthXException) or error.status is None:
             raise error
         if isinstance(error, StoreUnavailableError):
-            _outages.note(error)
+            _outage_log.note(error)
         source = error.evidence.source if error.evidence is not None else self
         responder = source if isinstance(source, ErrorAnswers) else self
         response = responder._respond(connection.scope, error)
@@ -165,7 +165,7 @@ class ErrorAnswers:
         return error.client_message or str(error) or (kind.__doc__ or kind.__name__).partition("\n")[0]
 
 
-class _Outages:
+class _OutageLog:
     """Says in the log what clients are not told of a store that fails: once in a while, not at each request."""
 
     def __init__(self) -> None:
@@ -178,7 +178,7 @@ class _Outages:
             _logger.warning("a request was answered with 503, the session store is not available: %s", text)
 
 
-_outages: Final = _Outages()
+_outage_log: Final = _OutageLog()
 
 
 def respond(

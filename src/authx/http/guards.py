@@ -6,7 +6,7 @@ empty node for each further scheme, and one with a single location costs nothing
 
 import inspect
 from collections.abc import Sequence
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from fastapi import Depends
 from fastapi.openapi.models import APIKey, APIKeyIn
@@ -26,6 +26,9 @@ from authx.schema import TokenPayload
 from authx.settings.locations import locations_of
 from authx.tokens.verifier import Verified
 from authx.types import TokenLocation, TokenType
+
+if TYPE_CHECKING:
+    from authx.sessions.service import Sessions
 
 __all__ = ["NO_SCOPES", "Guard", "Scheme", "make_guard", "scheme_nodes", "schemes_of"]
 
@@ -65,7 +68,7 @@ class Guard:
         now = runtime.clock()
         token, verified = await authenticate(runtime, request, self.requirement, now, security_scopes.scopes)
         if verified.kind == "refresh" and runtime.sessions is not None:
-            await _judge(runtime, request, token, verified, now)
+            await _judge(runtime, runtime.sessions, request, token, verified, now)
         return verified.payload()
 
     def error_statuses(self, method: str) -> dict[int, str]:
@@ -112,15 +115,14 @@ class _Scheme(SecurityBase):
         """Do nothing."""
 
 
-async def _judge(runtime: Runtime, request: HTTPConnection, token: bytes, verified: Verified, now: float) -> None:
+async def _judge(
+    runtime: Runtime, sessions: "Sessions", request: HTTPConnection, token: bytes, verified: Verified, now: float
+) -> None:
     """Ask the store what a refresh token is worth, for a route that refreshes by hand."""
     # Only who has a store pays for importing these.
     from authx.http.requester import requester_of
     from authx.tokens.presented import present
 
-    sessions = runtime.sessions
-    if sessions is None:
-        return
     try:
         await sessions.open()
         state = state_of(request.scope, runtime.state_key, now)

@@ -10,7 +10,7 @@ from typing import Any, Final
 from anyio import CapacityLimiter, to_thread
 from anyio.lowlevel import RunVar
 
-__all__ = ["Callback"]
+__all__ = ["Callback", "Hooks"]
 
 _LOGIN_THREADS: Final = min(32, (os.cpu_count() or 1) + 4)
 # One for each event loop, made where it is first needed.
@@ -61,6 +61,17 @@ class Callback:
             limiter = _limiter_of_logins() if self._for_strangers else None
             answer = await to_thread.run_sync(partial(self.function, *arguments, **more), limiter=limiter)
         return await answer if isawaitable(answer) else answer
+
+
+class Hooks:
+    """The application's own functions, each `None` where there is none."""
+
+    __slots__ = ("blocklist", "claims_getter", "subject_getter")
+
+    def __init__(self) -> None:
+        self.blocklist: Callback | None = None
+        self.subject_getter: Callback | None = None
+        self.claims_getter: Callback | None = None
 
 
 def _limiter_of_logins() -> CapacityLimiter:

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from authx.config import AuthXConfig
 from authx.core.cookies import Cookie, CookiePair
 from authx.exceptions import BadConfigurationError
-from authx.http.hooks import Callback
+from authx.http.hooks import Hooks
 from authx.http.locations import CookieLocation, HeaderLocation, JSONLocation, Location, QueryLocation
 from authx.http.origins import Origins
 from authx.settings.keys import missing_key_message, short_secret_warning
@@ -31,20 +31,9 @@ if TYPE_CHECKING:
     from authx.sessions.service import Sessions
     from authx.stores import Store
 
-__all__ = ["Hooks", "Runtime", "RuntimeHolder", "require_key", "warn_of_short_secret"]
+__all__ = ["Runtime", "RuntimeHolder", "require_key", "warn_of_short_secret"]
 
 _logger = logging.getLogger("authx")
-
-
-class Hooks:
-    """The application's own functions, each `None` where there is none."""
-
-    __slots__ = ("blocklist", "claims_getter", "subject_getter")
-
-    def __init__(self) -> None:
-        self.blocklist: Callback | None = None
-        self.subject_getter: Callback | None = None
-        self.claims_getter: Callback | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +54,6 @@ class Runtime:
         issuer: Makes them.
         names: The names of the locations of each type, in order.
         configured: Those locations.
-        reads_body: Whether looking for a type's tokens may have to wait for the body.
         locations: Every location by type and name, for calls that name their own.
         cookie_places: The cookie location of each type.
         cookies: The cookies of each type.
@@ -89,7 +77,6 @@ class Runtime:
     issuer: Issuer
     names: Mapping[TokenType, tuple[TokenLocation, ...]]
     configured: Mapping[TokenType, tuple[Location, ...]]
-    reads_body: Mapping[TokenType, bool]
     locations: Mapping[TokenType, Mapping[TokenLocation, Location]]
     cookie_places: Mapping[TokenType, CookieLocation]
     cookies: Mapping[TokenType, CookiePair]
@@ -181,7 +168,6 @@ class RuntimeHolder:
             issuer=issuer,
             names=names,
             configured=configured,
-            reads_body={kind: any(place.reads_body for place in configured[kind]) for kind in TOKEN_TYPES},
             locations=locations,
             cookie_places=cookie_places,
             cookies={kind: _cookies(config, kind) for kind in TOKEN_TYPES},

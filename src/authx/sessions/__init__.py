@@ -1,1 +1,1 @@
-"""What makes tokens and rows one thing: sessions that are refreshed, listed and ended."""
+"""Sessions on a store: they are begun, refreshed, checked, listed and ended."""

@@ -1,4 +1,4 @@
-"""A session store of AuthX's own kind, in memory: for applications that were written with one."""
+"""A session store as AuthX 1.7 has it, in memory: for applications that were written with one."""
 
 from typing import Any
 

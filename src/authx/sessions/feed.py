@@ -70,7 +70,7 @@ class RevocationFeed:
         if self._monotonic() > self._fresh_until:
             raise StoreUnavailableError("the session store has not answered for too long to trust a token")
         revoked = self._revoked
-        if revoked.has_session(claims):
+        if revoked.ends_session_of(claims):
             raise SessionRevoked("Session has been revoked")
         if claims["jti"] in revoked.tokens:
             raise RevokedTokenError("Token has been revoked")
@@ -87,7 +87,7 @@ class RevocationFeed:
         if verified.cleared_in is state and now < verified.cleared_until:
             return True
         until, claims, revoked = self._covered_until(verified), verified.claims, self._revoked
-        if now >= until or claims["jti"] in revoked.tokens or revoked.has_session(claims):
+        if now >= until or claims["jti"] in revoked.tokens or revoked.ends_session_of(claims):
             return False
         verified.cleared_until, verified.cleared_in = until, state
         return True

@@ -55,7 +55,7 @@ class Revoked:
         self.everyone = ""
         self.everyone_at = 0
 
-    def has_session(self, claims: JSONObject) -> bool:
+    def ends_session_of(self, claims: JSONObject) -> bool:
         """Return whether a token's session was ended; the time of issue stands in for sessions of other issuers."""
         sid: Any = claims.get("sid")
         sub: Any = claims["sub"]

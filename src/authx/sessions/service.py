@@ -16,8 +16,9 @@ __all__ = ["Sessions"]
 class Sessions(Refreshing, AccessChecks):
     """Sessions on one store, and the verbs for them; each file of this package adds those of its topic.
 
-    Every verb here opens the store at its first use on an event loop, and raises `StoreUnavailableError` where that
-    does not answer. Times are milliseconds since 1970.
+    Every verb of this file, and `check`, opens the store at its first use on an event loop; whoever calls another
+    inherited one opens it first. All raise `StoreUnavailableError` where the store does not answer. Times are
+    milliseconds since 1970.
     """
 
     def now(self) -> int:

@@ -100,11 +100,11 @@ class PerLoop(Generic[_Resource]):
         if held is not None:
             await self._end(held)
 
-    def close_soon(self, *, but: asyncio.AbstractEventLoop | None = None) -> None:
-        """Begin to close what is open or being opened on every event loop but one, from any thread or loop."""
+    def close_soon(self) -> None:
+        """Begin to close what is open or being opened on every event loop, from any thread or loop."""
         self._forget_the_dead()
         for loop in list(self._all):
-            if loop is not but and (held := self._remove(loop)) is not None:
+            if (held := self._remove(loop)) is not None:
                 # The loop may close at any time.
                 with contextlib.suppress(RuntimeError):
                     loop.call_soon_threadsafe(self._begin_end, held)

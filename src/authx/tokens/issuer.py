@@ -140,7 +140,7 @@ class Issuer:
         claims["csrf"] = self.new_csrf() if request.csrf is None else request.csrf
         return self._complete(claims, request)
 
-    def new_session(self, uid: UID, now: float) -> str:
+    def new_sid(self, uid: UID, now: float) -> str:
         """Make a session id for a subject; see `authx.core.ids.session_id`."""
         return self.ids.make(to_subject(uid), int(now * 1000))
 

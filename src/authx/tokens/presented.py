@@ -1,7 +1,7 @@
-"""The tokens of a refresh: a successor that can be made again to the byte, and a new access token.
+"""What a presented token says, and the tokens that a refresh makes of it.
 
-The successor is a function of the presented token and the session's row, of nothing else. So whoever
-repeats a refresh, on whatever worker, is given the same token.
+The successor is a function of the presented token and the session's row, of nothing else. So whoever repeats a
+refresh, on whatever worker, is given the same token, to the byte. The access token is a new one each time.
 """
 
 import os

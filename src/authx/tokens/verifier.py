@@ -111,7 +111,7 @@ class Verified:
 class Verifier:
     """Signature, shape, times, issuer, audience and login type of a token; the caller checks what follows.
 
-    A token once verified is remembered, text and claims, until its `exp`. Times are checked again each
+    A token once verified is remembered, text and claims, until newer ones need its room. Times are checked again each
     time; everything else depends on the text and on this object alone.
     """
 
@@ -159,11 +159,6 @@ class Verifier:
         self._max_age = max_age
         self._room = remember
         self._remembered: OrderedDict[bytes, Verified] = OrderedDict()
-
-    def recall(self, token: bytes, now: float) -> Verified | None:
-        """Look up a token that was verified before and is still good; `None` does not mean that anything is wrong."""
-        known = self._remembered.get(token)
-        return known if known is not None and known.begins <= now < known.expires else None
 
     def read(self, token: bytes) -> JSONObject:
         """Read a token whatever its age, to end it: signature, shape and login type are checked, nothing else."""
