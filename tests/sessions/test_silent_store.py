@@ -20,7 +20,7 @@ SECRETS = ("10.0.0.5", "6379", "app-user", "hush", "08006", "asyncpg", "/srv/aut
 
 @pytest.fixture(autouse=True)
 def nothing_was_noted_before(monkeypatch):
-    monkeypatch.setattr(errors, "_outages", errors._Outages())
+    monkeypatch.setattr(errors, "_outage_log", errors._OutageLog())
 
 
 class TellingError(StoreUnavailableError):

@@ -100,6 +100,21 @@ async def advanced(store: RedisStore, row: Session) -> Session | None:
     )
 
 
+async def is_moved_on(store: RedisStore, row: Session) -> None:
+    """Move a session on, as a client does whose answer got lost."""
+
+    async def moves() -> bool:
+        try:
+            if await advanced(store, row):
+                return True
+            found, _ = await store.get(row.sid, row.sub)
+        except StoreUnavailableError:
+            return False
+        return found is not None and found.generation == row.generation + 1
+
+    await until(moves, "the rotation")
+
+
 def end_of(row: Session) -> Revocation:
     return Revocation(kind="session", key=row.sid, at=NOW, until=NOW + HOUR, sub=row.sub)
 
@@ -384,11 +399,12 @@ async def test_a_server_that_froze_holds_up_its_share_only(nodes: list[Node], st
         async with asyncio.timeout(SOON):
             with pytest.raises(StoreUnavailableError):
                 await advanced(store, held[0])
-        assert all(await asyncio.gather(*(advanced(store, row) for row in free[:3])))
+        # On a busy machine an answer may take longer than a store waits for it, so it is asked for again.
+        await asyncio.gather(*(is_moved_on(store, row) for row in free[:3]))
     finally:
         frozen.thaw()
     until_whole(nodes)
-    assert all(await asyncio.gather(*(advanced(store, row) for row in (*held[1:], *free[3:]))))
+    await asyncio.gather(*(is_moved_on(store, row) for row in (*held[1:], *free[3:])))
 
 
 async def test_what_was_told_survives_killed_servers_that_append() -> None:
