@@ -18,12 +18,13 @@ from authx.exceptions import BadConfigurationError
 from authx.http.hooks import Hooks
 from authx.http.locations import CookieLocation, HeaderLocation, JSONLocation, Location, QueryLocation
 from authx.http.origins import Origins
+from authx.settings.claims import names_in
 from authx.settings.keys import missing_key_message, short_secret_warning
 from authx.settings.locations import locations_of
 from authx.tokens.configured_keys import build_ring
 from authx.tokens.issuer import Issuer, SessionIds
 from authx.tokens.verifier import Verifier
-from authx.types import TOKEN_TYPES, StringOrSequence, TokenLocation, TokenType
+from authx.types import TOKEN_TYPES, TokenLocation, TokenType
 
 if TYPE_CHECKING:
     # Only applications with a store pay for importing it.
@@ -225,7 +226,7 @@ def _verifier_and_issuer(
         ring,
         leeway=config.JWT_DECODE_LEEWAY or 0,
         issuer=config.JWT_DECODE_ISSUER or None,
-        audience=_names(config.JWT_DECODE_AUDIENCE),
+        audience=names_in(config.JWT_DECODE_AUDIENCE) or None,
         identity_claim=config.JWT_IDENTITY_CLAIM,
         login_type=login_type,
         checks_login_type=with_store,
@@ -248,12 +249,6 @@ def _verifier_and_issuer(
         max_age=max_age,
     )
     return verifier, issuer
-
-
-def _names(setting: StringOrSequence | None) -> frozenset[str] | None:
-    if not setting:
-        return None
-    return frozenset([setting] if isinstance(setting, str) else setting)
 
 
 def _locations(config: AuthXConfig, kind: TokenType, cookies: CookieLocation) -> dict[TokenLocation, Location]:

@@ -1,7 +1,7 @@
 """Refreshing: a session is moved forward, or it is found out why not. What a token means, `decide` says."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from authx.core.rotation import Cause, Decision, PresentedToken, Verdict, decide
@@ -17,6 +17,7 @@ from authx.exceptions import (
 from authx.sessions.requester import Requester
 from authx.sessions.revoking import Revoking
 from authx.stores import InvalidRowError
+from authx.stores.rows import later
 
 __all__ = ["Refreshing", "Rotated"]
 
@@ -68,15 +69,13 @@ class Refreshing(Revoking):
 
     def forecast(self, presented: PresentedToken, now: int) -> Session:
         """Compute the row that a rotation will most likely leave, so that the answer can be made before it."""
-        end, current = self._end_of(presented, now), presented.expires_at
         return Session(
             sid=presented.sid,
             sub=presented.sub,
             generation=presented.generation + 1,
             created_at=presented.created_at,
             rotated_at=now,
-            # An end never moves back, and `None` is the latest of all.
-            expires_at=None if end is None or current is None else max(end, current),
+            expires_at=later(self._end_of(presented, now), presented.expires_at),
         )
 
     def _end_of(self, presented: PresentedToken, now: int) -> int | None:
@@ -115,14 +114,8 @@ class Refreshing(Revoking):
             return await self._advance(presented, requester, now, row.generation)
         if decision.verdict is not Verdict.START:
             return None
-        expected = self.forecast(presented, now)
-        first = Session(
-            sid=presented.sid,
-            sub=presented.sub,
-            generation=1,
-            created_at=presented.created_at,
-            rotated_at=now,
-            expires_at=expected.expires_at,
+        first = replace(
+            self.forecast(presented, now),
             ip=requester.ip,
             user_agent=requester.user_agent,
             retry_hash=presented.retry_hash,

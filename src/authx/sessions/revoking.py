@@ -4,6 +4,7 @@ from authx.core.ids import session_created_at
 from authx.core.session import Revocation
 from authx.sessions.lifecycle import Lifecycle
 from authx.stores import InvalidRowError
+from authx.stores.rows import later
 
 __all__ = ["Revoking"]
 
@@ -37,9 +38,7 @@ class Revoking(Lifecycle):
             row, _ = await self.store.get(sid, sub)
         except InvalidRowError:
             return False
-        if row is None or row.revoked_at is None:
-            return False
-        return row.expires_at is None or (end is not None and end <= row.expires_at)
+        return row is not None and row.revoked_at is not None and later(row.expires_at, end) == row.expires_at
 
     async def revoke_subject(self, sub: str, *, now: int, kept: str | None) -> None:
         """End every session of a subject, but one perhaps."""

@@ -8,7 +8,7 @@ from authx.settings.feature import FeatureSettings, Names
 from authx.settings.finding import Finding
 from authx.types import CLAIMS
 
-__all__ = ["ClaimSettings", "contradictions", "findings"]
+__all__ = ["ClaimSettings", "contradictions", "findings", "names_in"]
 
 
 class ClaimSettings(FeatureSettings):
@@ -33,7 +33,7 @@ def contradictions(settings: ClaimSettings) -> Iterator[str]:
 
 def findings(settings: ClaimSettings) -> Iterator[Finding]:
     """Yield what `authx check` says of an audience or issuer that the application's own tokens do not have."""
-    made, expected = _names(settings.JWT_ENCODE_AUDIENCE), _names(settings.JWT_DECODE_AUDIENCE)
+    made, expected = names_in(settings.JWT_ENCODE_AUDIENCE), names_in(settings.JWT_DECODE_AUDIENCE)
     if made and not made & expected:
         yield Finding(
             "warning",
@@ -69,5 +69,6 @@ def findings(settings: ClaimSettings) -> Iterator[Finding]:
         )
 
 
-def _names(names: str | Iterable[str] | None) -> set[str]:
+def names_in(names: str | Iterable[str] | None) -> set[str]:
+    """Return the names of a setting that takes one or several."""
     return {names} if isinstance(names, str) and names else set(names or ())
